@@ -35,7 +35,7 @@ void print(std::uint64_t set) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::printf("CPU features in use:");
+  std::printf("compiled for:%s", compiled_isa == 0 ? " the baseline" : "");
   print(compiled_isa);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

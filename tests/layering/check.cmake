@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+# Fails on an #include that points up the layers.
+#   cmake -DINCLUDE_DIR=<dir that contains fewbits/> -P check.cmake
+cmake_minimum_required(VERSION 3.23)
+
+# Lowest first. A layer may include itself, the layers it names, and what those may include.
+set(layers config format value view isa random exec memory convert quantize gemm training io
+    dispatch interop)
+set(format_uses config)
+set(value_uses format)
+set(view_uses value)
+set(isa_uses value)
+set(random_uses config)
+set(exec_uses config)
+set(memory_uses format)
+set(convert_uses view isa random exec)
+set(quantize_uses convert)
+set(gemm_uses quantize)
+set(training_uses convert quantize)
+set(io_uses view)
+set(dispatch_uses gemm)
+set(interop_uses gemm training memory)  # it adapts whatever exists outside
+
+foreach(layer IN LISTS layers)
+  set(${layer}_may ${layer})
+  foreach(used IN LISTS ${layer}_uses)
+    list(APPEND ${layer}_may ${${used}_may})
+  endforeach()
+  list(REMOVE_DUPLICATES ${layer}_may)
+endforeach()
+
+# The umbrella is everything that is not opt-in.
+set(fewbits_may ${layers} fewbits)
+list(REMOVE_ITEM fewbits_may io dispatch interop)
+
+# The layer of a header named relative to fewbits/: its folder; for a facade, its own name.
+function(layer_of header result)
+  string(REGEX REPLACE "/.*$" "" layer "${header}")
+  string(REGEX REPLACE "\\.hpp$" "" layer "${layer}")
+  if(layer STREQUAL "fwd")
+    set(layer format)  # names the types of layer value without their definitions
+  elseif(layer MATCHES "^(math|text)$")
+    set(layer value)
+  endif()
+  set(${result} "${layer}" PARENT_SCOPE)
+endfunction()
+
+set(errors "")
+file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}/fewbits" "${INCLUDE_DIR}/fewbits/*.hpp")
+foreach(header IN LISTS headers)
+  layer_of("${header}" layer)
+  if(NOT DEFINED ${layer}_may)
+    string(APPEND errors "${header}: there is no layer \"${layer}\"\n")
+    continue()
+  endif()
+  file(STRINGS "${INCLUDE_DIR}/fewbits/${header}" includes REGEX "^[ \t]*#[ \t]*include")
+  foreach(line IN LISTS includes)
+    if(line MATCHES "include[ \t]*\"([^\"]*)\"")
+      string(APPEND errors "${header}: write <fewbits/...>, not \"${CMAKE_MATCH_1}\"\n")
+      continue()
+    elseif(NOT line MATCHES "include[ \t]*<([^>]*)>")
+      string(APPEND errors "${header}: cannot read: ${line}\n")
+      continue()
+    endif()
+    set(included "${CMAKE_MATCH_1}")
+    if(included MATCHES "^fewbits/(.*)$")
+      layer_of("${CMAKE_MATCH_1}" target)
+      if(NOT target IN_LIST ${layer}_may)
+        string(APPEND errors "${header}: layer ${layer} may not include <${included}>\n")
+      elseif(NOT EXISTS "${INCLUDE_DIR}/${included}")
+        string(APPEND errors "${header}: <${included}> does not exist\n")
+      endif()
+    elseif(included MATCHES "^(gtest|gmock|benchmark)/")
+      string(APPEND errors "${header}: <${included}> is for tests and benchmarks\n")
+    elseif(included MATCHES "^(ranges|iostream)$")
+      # clang 14 cannot parse libstdc++ 12's <ranges>; <iostream> adds a global constructor.
+      string(APPEND errors "${header}: <${included}> is not used in this library\n")
+    elseif(included MATCHES "intrin\\.h$|^arm_" AND NOT layer STREQUAL "isa")
+      string(APPEND errors "${header}: intrinsics live in isa/, not here: <${included}>\n")
+    elseif(included MATCHES "^(cmath|functional|string_view|span|string)$"
+           AND header MATCHES "^value(\\.hpp$|/)" AND NOT header MATCHES "^value/(math|text)")
+      # Everyone pays for value.hpp; math.hpp and text.hpp are opt-in.
+      string(APPEND errors "${header}: too heavy for layer value: <${included}>\n")
+    endif()
+  endforeach()
+endforeach()
+
+if(NOT headers)
+  set(errors "no headers found\n")
+endif()
+if(errors)
+  message(FATAL_ERROR "Include errors in ${INCLUDE_DIR}/fewbits:\n${errors}")
+endif()
+list(LENGTH headers count)
+message(STATUS "${count} headers respect the layers")
