@@ -1,31 +1,28 @@
 // SPDX-License-Identifier: MIT
 // The main function of every test, compiled for the baseline: skips a test whose instructions this
 // CPU does not have instead of letting it crash.
+#include <fewbits/isa/cpu.hpp>
+
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 
 #include "gtest/gtest.h"
-#include "support/cpu_features.hpp"
 
-extern constinit const std::uint64_t compiled_isa;
+extern const std::uint64_t compiled_features;  // compiled_isa.cpp
 
 namespace {
 
-void print(std::uint64_t set) {
-  std::uint64_t bit = 1;
-  for (const cpu_features::feature& each : cpu_features::features) {
-    if ((set & bit) != 0) std::printf(" %s", each.name);
-    bit <<= 1;
-  }
+void print(fewbits::isa features) {
+  fewbits::for_each_feature(features, [](const char* name) { std::printf(" %s", name); });
   std::printf("\n");
 }
 
-// Runs before the constructors of other translation units, which are compiled with the flags in
-// question: GoogleTest registers its tests there.
+// Runs before the constructors of other translation units: GoogleTest registers its tests there, in
+// code compiled with the flags in question.
 [[gnu::constructor(101)]] void skip_unless_runnable() {
-  const std::uint64_t missing = cpu_features::missing(compiled_isa);
-  if (missing == 0) return;
+  const fewbits::isa missing{compiled_features & ~fewbits::cpu_features().features};
+  if (missing == fewbits::isa{}) return;
   std::printf("skipped: this CPU lacks");
   print(missing);
   std::fflush(stdout);
@@ -35,8 +32,8 @@ void print(std::uint64_t set) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::printf("compiled for:%s", compiled_isa == 0 ? " the baseline" : "");
-  print(compiled_isa);
+  std::printf("compiled for:");
+  print(fewbits::isa{compiled_features});
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }
