@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Version, function attributes and assertions: the only macros of the library.
+// Version, function attributes, assertions: the only macros of the library.
 #pragma once
 
 // CMake reads the version from these three lines.
@@ -27,6 +27,14 @@
 
 // For kernels: their symbol names contain the `isa`, so they may stay out of line.
 #define FEWBITS_NOINLINE __attribute__((noinline))
+
+// Before a loop of a constant number of steps, in kernels: unrolled completely, so that an array
+// indexed by the loop variable lives in registers.
+#if defined(__clang__)
+#define FEWBITS_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FEWBITS_UNROLL _Pragma("GCC unroll 64")
+#endif
 
 // Preconditions are checked when FEWBITS_HARDENED is defined to 1. All translation units of a
 // program must agree; the choice is part of the inline namespace below, so a mixture fails to link

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The feature sets that kernels ask for. Each is a conjunction on top of a smaller one, so that of
+// two kernels whose requirements hold, the one that asks for more is the better match.
+#pragma once
+
+#include <fewbits/isa/features.hpp>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+
+/// 256-bit vectors with fused multiply-add and half-precision conversion (x86-64-v3).
+template <isa Isa>
+concept has_avx2 = Isa.has(feature::avx2) && Isa.has(feature::fma) && Isa.has(feature::f16c);
+
+/// 512-bit vectors with masks on every lane width (x86-64-v4).
+template <isa Isa>
+concept has_avx512 = has_avx2<Isa> && Isa.has(feature::avx512f) && Isa.has(feature::avx512bw) &&
+                     Isa.has(feature::avx512vl) && Isa.has(feature::avx512dq);
+
+/// Dot products of four 8-bit integers.
+template <isa Isa>
+concept has_avx512_vnni = has_avx512<Isa> && Isa.has(feature::avx512vnni);
+
+/// Dot products of two BF16 numbers.
+template <isa Isa>
+concept has_avx512_bf16 = has_avx512<Isa> && Isa.has(feature::avx512bf16);
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// Includes the kernels that the flags of this translation unit allow: the one #if ladder of the
+// library.
+#pragma once
+
+#include <fewbits/isa/vec.hpp>
+
+#if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
+#include <fewbits/isa/x86_avx2.hpp>
+#endif
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
+#include <fewbits/isa/x86_avx512.hpp>
+#endif

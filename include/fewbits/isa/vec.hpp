@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// `vec<Isa>`: the vector operations that generic kernels are written in, one definition of their
+// meaning and the plain C++ version, which has one lane and leaves vectorising to the compiler.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/isa/features.hpp>
+
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+
+/// Operations on registers `u32` of `lanes` unsigned 32-bit lanes. Per lane:
+///
+/// | operation             | result                                                              |
+/// | --------------------- | ------------------------------------------------------------------- |
+/// | load8, load16, load32 | the next `lanes` elements of 8, 16, 32 bits, zero-extended          |
+/// | store8, store16, store32 | the low 8, 16, 32 bits of each lane to consecutive elements      |
+/// | set(x)                | x in every lane                                                     |
+/// | add, sub, and_, or_, xor_ | modulo 2^32                                                     |
+/// | shift_left<n>, shift_right<n> | by a constant, 0 <= n <= 31, zeros in                       |
+/// | shift_left(x, n), shift_right(x, n) | by a lane's own count, 0 <= n <= 31, zeros in         |
+/// | min_, max_            | of unsigned numbers                                                 |
+/// | greater(a, b), equal(a, b) | a mask; `greater` for numbers below 2^31                       |
+/// | select(mask, a, b)    | a where the mask holds, else b                                      |
+/// | float_bits(x)         | the bits of x as a float; exact, for x < 2^24                       |
+///
+/// No operation depends on the floating-point environment. Loads and stores take any alignment and
+/// touch exactly the bytes named.
+template <isa Isa>
+struct vec {
+  static constexpr int lanes = 1;
+  using u32 = std::uint32_t;
+  using mask = bool;
+
+  template <class Element>
+  FEWBITS_INLINE static u32 load(const unsigned char* src) {
+    Element element;
+    __builtin_memcpy(&element, src, sizeof(Element));
+    return element;
+  }
+  template <class Element>
+  FEWBITS_INLINE static void store(unsigned char* dst, u32 x) {
+    const Element element = static_cast<Element>(x);
+    __builtin_memcpy(dst, &element, sizeof(Element));
+  }
+  FEWBITS_INLINE static u32 load8(const unsigned char* src) { return load<std::uint8_t>(src); }
+  FEWBITS_INLINE static u32 load16(const unsigned char* src) { return load<std::uint16_t>(src); }
+  FEWBITS_INLINE static u32 load32(const unsigned char* src) { return load<std::uint32_t>(src); }
+  FEWBITS_INLINE static void store8(unsigned char* dst, u32 x) { store<std::uint8_t>(dst, x); }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u32 x) { store<std::uint16_t>(dst, x); }
+  FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) { store<std::uint32_t>(dst, x); }
+
+  FEWBITS_INLINE static u32 set(std::uint32_t x) { return x; }
+  FEWBITS_INLINE static u32 add(u32 a, u32 b) { return a + b; }
+  FEWBITS_INLINE static u32 sub(u32 a, u32 b) { return a - b; }
+  FEWBITS_INLINE static u32 and_(u32 a, u32 b) { return a & b; }
+  FEWBITS_INLINE static u32 or_(u32 a, u32 b) { return a | b; }
+  FEWBITS_INLINE static u32 xor_(u32 a, u32 b) { return a ^ b; }
+  template <int Count>
+  FEWBITS_INLINE static u32 shift_left(u32 x) {
+    return x << Count;
+  }
+  template <int Count>
+  FEWBITS_INLINE static u32 shift_right(u32 x) {
+    return x >> Count;
+  }
+  FEWBITS_INLINE static u32 shift_left(u32 x, u32 count) { return x << count; }
+  FEWBITS_INLINE static u32 shift_right(u32 x, u32 count) { return x >> count; }
+  FEWBITS_INLINE static u32 min_(u32 a, u32 b) { return a < b ? a : b; }
+  FEWBITS_INLINE static u32 max_(u32 a, u32 b) { return a > b ? a : b; }
+  FEWBITS_INLINE static mask greater(u32 a, u32 b) { return a > b; }
+  FEWBITS_INLINE static mask equal(u32 a, u32 b) { return a == b; }
+  FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return where ? a : b; }
+  FEWBITS_INLINE static u32 float_bits(u32 x) {
+    return detail::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(x)));
+  }
+};
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
