@@ -12,9 +12,9 @@
 namespace compare {
 
 inline const char* to_string(oracle::mode round) {
-  constexpr const char* names[] = {"nearest_even",    "nearest_away", "toward_zero",
+  constexpr const char* names[] = {"nearest_even",    "nearest_away",    "toward_zero",
                                    "toward_positive", "toward_negative", "to_odd",
-                                   "stochastic",      "stochastic_a", "stochastic_b"};
+                                   "stochastic",      "stochastic_a",    "stochastic_b"};
   return names[static_cast<int>(round)];
 }
 inline const char* to_string(oracle::over beyond) {

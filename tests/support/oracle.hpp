@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the library should compute, found slowly and obviously. Shares no code with it: the table of
-// formats is typed in from the specifications, numbers are exact rationals, and rounding is a search
-// among the values of the format (by long division where a format is too wide to list).
+// formats is typed in from the specifications, numbers are exact rationals, and rounding is a
+// search among the values of the format (by long division where a format is too wide to list).
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,8 @@ class natural {
  public:
   natural() = default;
   natural(u128 value) {
-    for (; value != 0; value >>= 64) limbs_[used_++] = static_cast<u64>(value);
+    for (; value != 0; value >>= 64)
+      limbs_[used_++] = static_cast<u64>(value);
   }
   natural(const natural& other) : used_(other.used_) { copy(other); }
   natural& operator=(const natural& other) {
@@ -94,7 +95,8 @@ class natural {
     if (count == 0 || a.is_zero()) return a;
     natural shifted;
     const int bits = count % 64;
-    for (int i = 0; i < count / 64; ++i) shifted.push(0);
+    for (int i = 0; i < count / 64; ++i)
+      shifted.push(0);
     u64 carry = 0;
     for (std::size_t i = 0; i < a.used_; ++i) {
       shifted.push(a.limbs_[i] << bits | carry);
@@ -108,7 +110,8 @@ class natural {
     natural shifted;
     const std::size_t whole = static_cast<std::size_t>(count / 64);
     const int bits = count % 64;
-    for (std::size_t i = 0; i < std::min(whole, a.used_); ++i) inexact |= a.limbs_[i] != 0;
+    for (std::size_t i = 0; i < std::min(whole, a.used_); ++i)
+      inexact |= a.limbs_[i] != 0;
     if (whole >= a.used_) return shifted;
     inexact |= (a.limbs_[whole] & ((u64{1} << bits) - 1)) != 0;
     for (std::size_t i = whole; i < a.used_; ++i)
@@ -140,10 +143,12 @@ class natural {
     limbs_[used_++] = value;
   }
   void trim() {
-    while (used_ > 0 && limbs_[used_ - 1] == 0) --used_;
+    while (used_ > 0 && limbs_[used_ - 1] == 0)
+      --used_;
   }
   void copy(const natural& other) {
-    for (std::size_t i = 0; i < other.used_; ++i) limbs_[i] = other.limbs_[i];
+    for (std::size_t i = 0; i < other.used_; ++i)
+      limbs_[i] = other.limbs_[i];
   }
 
   std::size_t used_ = 0;
@@ -445,7 +450,8 @@ class reference {
   }
 
   /// `x` in this format, rounded once.
-  [[nodiscard]] u64 encode(const number& x, const policy& how = {}, std::uint32_t random = 0) const {
+  [[nodiscard]] u64 encode(const number& x, const policy& how = {},
+                           std::uint32_t random = 0) const {
     if (x.is_nan()) return nan_code(x);
     if (x.is_infinity()) return infinite(x.negative, how.beyond);
     if (x.is_zero()) return zero_code(x.negative);
@@ -461,6 +467,21 @@ class reference {
     const point& result = up ? n.above : n.below;
     if (result.significand == 0) return zero_code(x.negative);
     return signed_code(result.code, x.negative, how.beyond);
+  }
+
+  /// The smallest random word with which a stochastic mode takes the higher neighbour of `x`, which
+  /// lies strictly between two values; 2^32 if none does.
+  [[nodiscard]] u64 least_word_up(const number& x, const neighbours& n, mode round) const {
+    u64 low = 0, high = u64{1} << 32;
+    while (low < high) {
+      const u64 middle = (low + high) / 2;
+      if (rounds_up(x, n, round, static_cast<std::uint32_t>(middle))) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    return low;
   }
 
   [[nodiscard]] neighbours find(const number& x) const {
@@ -511,8 +532,10 @@ class reference {
     if (x.is_infinity()) return result + (x.negative ? " = -inf" : " = +inf");
     const point p = point_of(code & format_.top());
     double value = static_cast<double>(p.significand);
-    for (int i = p.exponent; i > 0; --i) value *= 2;
-    for (int i = p.exponent; i < 0; ++i) value /= 2;
+    for (int i = p.exponent; i > 0; --i)
+      value *= 2;
+    for (int i = p.exponent; i < 0; ++i)
+      value /= 2;
     value = x.negative ? -value : value;
     std::snprintf(text, sizeof text, " = %.17g [%a]", value, value);
     return result + text;
@@ -556,9 +579,9 @@ class reference {
     require((gap & (gap - 1)) == 0, "neighbours are not a power of two apart");
     const int gap_exponent = step + __builtin_ctzll(gap);
     const int low = std::min(x.exponent, n.below.exponent);
-    const natural part = (x.numerator << (x.exponent - low)) -
-                         (natural(u128{n.below.significand} * x.denominator)
-                          << (n.below.exponent - low));
+    const natural part =
+        (x.numerator << (x.exponent - low)) -
+        (natural(u128{n.below.significand} * x.denominator) << (n.below.exponent - low));
     scaled result{0, false};
     const int shift = low + bits - gap_exponent;
     natural whole = shift >= 0 ? part << shift : shift_right(part, -shift, result.inexact);
@@ -620,8 +643,7 @@ class reference {
     return sign | format_.all_ones_exponent() | u64{1} << (format_.mantissa_bits - 1);
   }
   [[nodiscard]] u64 nan_code(const number& x) const {
-    if (format_.nan == nans::none)
-      return largest_.code | (x.negative ? format_.sign() : 0);
+    if (format_.nan == nans::none) return largest_.code | (x.negative ? format_.sign() : 0);
     u64 code = canonical_nan(x.negative);
     if (format_.nan == nans::ieee) code |= x.payload >> (64 - format_.mantissa_bits);
     return code;
@@ -692,7 +714,11 @@ inline const reference& fp32() {
   static const reference& row = of("fp32");
   return row;
 }
-inline number exact(double value) { return fp64().decode(bits_of(value)); }
-inline number exact(float value) { return fp32().decode(bits_of(value)); }
+inline number exact(double value) {
+  return fp64().decode(bits_of(value));
+}
+inline number exact(float value) {
+  return fp32().decode(bits_of(value));
+}
 
 }  // namespace oracle

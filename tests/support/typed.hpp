@@ -22,8 +22,7 @@ struct tag {
   using type = Type;
 };
 
-#define FEWBITS_TEST_ROW(name, descriptor, specification) \
-  visit(tag<fewbits::name>{}, #name);
+#define FEWBITS_TEST_ROW(name, descriptor, specification) visit(tag<fewbits::name>{}, #name);
 
 /// Calls visit(tag<Type>, name) for every named float type, in the order of the table.
 template <class Visit>
@@ -36,7 +35,8 @@ void for_each_float(Visit&& visit) {
 template <class Nothing, class... Types>
 type_list<Types...> list_after_first(type_list<Nothing, Types...>);
 /// The named float types, in the order of the table.
-using float_types = decltype(list_after_first(type_list<void FEWBITS_FLOAT_FORMATS(FEWBITS_TEST_ROW)>{}));
+using float_types =
+    decltype(list_after_first(type_list<void FEWBITS_FLOAT_FORMATS(FEWBITS_TEST_ROW)>{}));
 #undef FEWBITS_TEST_ROW
 
 /// verb(x) for the value of every code.

@@ -31,12 +31,12 @@ constexpr std::size_t mode_count = 9;
 constexpr std::size_t over_count = 4;
 
 constexpr fb::rounding library_modes[mode_count] = {
-    fb::rounding::nearest_even,    fb::rounding::nearest_away, fb::rounding::toward_zero,
+    fb::rounding::nearest_even,    fb::rounding::nearest_away,    fb::rounding::toward_zero,
     fb::rounding::toward_positive, fb::rounding::toward_negative, fb::rounding::to_odd,
-    fb::rounding::stochastic,      fb::rounding::stochastic_a, fb::rounding::stochastic_b};
-constexpr fb::overflow library_overs[over_count] = {
-    fb::overflow::ieee, fb::overflow::saturate, fb::overflow::propagate,
-    fb::overflow::infinity_or_largest};
+    fb::rounding::stochastic,      fb::rounding::stochastic_a,    fb::rounding::stochastic_b};
+constexpr fb::overflow library_overs[over_count] = {fb::overflow::ieee, fb::overflow::saturate,
+                                                    fb::overflow::propagate,
+                                                    fb::overflow::infinity_or_largest};
 
 using from_double = u64 (*)(double, std::uint32_t);
 
@@ -90,11 +90,11 @@ const std::vector<target>& targets() {
     std::vector<target> made;
     typed::for_each_float([&made](auto type, const char* name) {
       using To = typename decltype(type)::type;
-      constexpr bool all =
-          std::is_same_v<To, fb::fp16> || std::is_same_v<To, fb::fp8_e4m3> ||
-          std::is_same_v<To, fb::fp8_e4m3fnuz> || std::is_same_v<To, fb::fp4_e2m1> ||
-          std::is_same_v<To, fb::fp4_e3m0> || std::is_same_v<To, fb::scale_e8m0> ||
-          std::is_same_v<To, fb::scale_ue4m3>;
+      constexpr bool all = std::is_same_v<To, fb::fp16> || std::is_same_v<To, fb::fp8_e4m3> ||
+                           std::is_same_v<To, fb::fp8_e4m3fnuz> ||
+                           std::is_same_v<To, fb::fp4_e2m1> || std::is_same_v<To, fb::fp4_e3m0> ||
+                           std::is_same_v<To, fb::scale_e8m0> ||
+                           std::is_same_v<To, fb::scale_ue4m3>;
       made.push_back(make_target<To, all>(oracle::of(name)));
     });
     return made;
@@ -102,7 +102,9 @@ const std::vector<target>& targets() {
   return rows;
 }
 
-bool is_listed(const target& row) { return !row.format->points().empty(); }
+bool is_listed(const target& row) {
+  return !row.format->points().empty();
+}
 
 /// Random bits that sit at the ends, in the middle and anywhere.
 std::uint32_t random_bits(u64 index) {
@@ -132,7 +134,12 @@ void check_policies(checker& check, const target& to, double value) {
       const from_double convert = to.any[round][beyond];
       if (convert == nullptr) continue;
       const oracle::policy how{static_cast<mode>(round), static_cast<over>(beyond)};
-      const std::uint32_t random = random_bits(++counter);
+      std::uint32_t random = random_bits(++counter);
+      if (round >= 6 && between && counter % 2 != 0 && !n.none_below && !n.beyond) {
+        // A word at which the decision turns, or the one before.
+        const u64 least = to.format->least_word_up(x, n, how.round) - (counter / 2) % 2;
+        random = static_cast<std::uint32_t>(std::min(least, u64{0xffffffff}));
+      }
       const u64 want = between ? to.format->encode_between(x, n, how, random)
                                : to.format->encode(x, how, random);
       check.expect(*to.format, convert(value, random), want, x,
@@ -197,15 +204,19 @@ std::vector<double> special_inputs(const oracle::reference& format) {
                                 1e30,
                                 1e300};
   // Quiet and signalling NaN with payloads that reach the top bits, the bottom ones, or both.
-  for (const u64 payload : {u64{1}, u64{0x8000000000000}, u64{0x8000000000001}, u64{0x7ffffffffffff},
-                            u64{0xfffffffffffff}, u64{0x4000000000000}, u64{0xa5a5a5a5a5a5a}})
+  for (const u64 payload :
+       {u64{1}, u64{0x8000000000000}, u64{0x8000000000001}, u64{0x7ffffffffffff},
+        u64{0xfffffffffffff}, u64{0x4000000000000}, u64{0xa5a5a5a5a5a5a}})
     inputs.push_back(oracle::double_from(u64{0x7ff} << 52 | payload));
   // From the largest value to past its double, in eighths of its last place.
   for (u64 eighth = 0; eighth <= 40; ++eighth) {
     if (top.significand >> 48 != 0) break;
-    const double x = double_of(oracle::finite(false, top.significand * 8 + eighth, top.exponent - 3));
-    for (const double near : around(x)) inputs.push_back(near);
-    inputs.push_back(double_of(oracle::finite(false, top.significand * 2 + eighth / 8, top.exponent)));
+    const double x =
+        double_of(oracle::finite(false, top.significand * 8 + eighth, top.exponent - 3));
+    for (const double near : around(x))
+      inputs.push_back(near);
+    inputs.push_back(
+        double_of(oracle::finite(false, top.significand * 2 + eighth / 8, top.exponent)));
   }
   return inputs;
 }
@@ -307,8 +318,7 @@ TEST(Conversion, StochasticRoundingIsExactOnAverage) {
           const int step = std::min(low.exponent, high.exponent);
           const u64 at = low.significand << (low.exponent - step);
           const u64 gap = (high.significand << (high.exponent - step)) - at;
-          const double x =
-              double_of(oracle::finite(false, at * 256 + gap * fraction, step - 8));
+          const double x = double_of(oracle::finite(false, at * 256 + gap * fraction, step - 8));
           u64 above = 0;
           for (u64 word = 0; word < 256; ++word)
             above += to.any[round][0](x, static_cast<std::uint32_t>(word << 24)) == high.code;
@@ -331,7 +341,8 @@ void check_some_of_everything() {
     const std::size_t count = to.format->points().size();
     for (std::size_t i = 0; i < count; i += 1 + count / 60)
       for (const double x : point_and_midpoint(*to.format, i))
-        for (const double near : around(x)) inputs.push_back(near);
+        for (const double near : around(x))
+          inputs.push_back(near);
     for (const double x : inputs) {
       check_nearest(check, to, x);
       check_policies(check, to, -x);
@@ -400,16 +411,17 @@ TEST(Conversion, OverflowsWhereTheSpecificationsSay) {
                                          {-1e-9, 0, 0, 0, 0},
                                          {-inf, 0x80, 0xff, 0x80, 0xff}});
   check(typed::tag<fb::fp8_e5m2fnuz>{}, {{-0.0, 0, 0, 0, 0}, {61440, 0x80, 0x7f, 0x7f, 0x7f}});
-  check(typed::tag<fb::fp8_e4m3b11fnuz>{}, {{30.9, 0x7f, 0x7f, 0x7f, 0x7f},
-                                            {31, 0x80, 0x7f, 0x7f, 0x7f}});
+  check(typed::tag<fb::fp8_e4m3b11fnuz>{},
+        {{30.9, 0x7f, 0x7f, 0x7f, 0x7f}, {31, 0x80, 0x7f, 0x7f, 0x7f}});
   check(typed::tag<fb::fp8_e4m3_ieee>{}, {{248, 0x78, 0x77, 0x77, 0x78}});
   check(typed::tag<fb::fp8_e3m4>{}, {{15.75, 0x70, 0x6f, 0x6f, 0x70}});
-  check(typed::tag<fb::fp16>{}, {{65519.99, 0x7bff, 0x7bff, 0x7bff, 0x7bff},
-                                 {65520, 0x7c00, 0x7bff, 0x7bff, 0x7c00}});
-  check(typed::tag<fb::fp16_alt>{}, {{1e9, 0x7fff, 0x7fff, 0x7fff, 0x7fff},
-                                     {-inf, 0xffff, 0xffff, 0xffff, 0xffff}});
+  check(typed::tag<fb::fp16>{},
+        {{65519.99, 0x7bff, 0x7bff, 0x7bff, 0x7bff}, {65520, 0x7c00, 0x7bff, 0x7bff, 0x7c00}});
+  check(typed::tag<fb::fp16_alt>{},
+        {{1e9, 0x7fff, 0x7fff, 0x7fff, 0x7fff}, {-inf, 0xffff, 0xffff, 0xffff, 0xffff}});
   check(typed::tag<fb::bf16>{}, {{511 * 0x1p119, 0x7f80, 0x7f7f, 0x7f7f, 0x7f80}});
-  check(typed::tag<fb::fp6_e3m2>{}, {{inf, 0x1f, 0x1f, 0x1f, 0x1f}, {-100, 0x3f, 0x3f, 0x3f, 0x3f}});
+  check(typed::tag<fb::fp6_e3m2>{},
+        {{inf, 0x1f, 0x1f, 0x1f, 0x1f}, {-100, 0x3f, 0x3f, 0x3f, 0x3f}});
   check(typed::tag<fb::fp4_e2m1>{}, {{inf, 7, 7, 7, 7}, {-6.5, 0xf, 0xf, 0xf, 0xf}});
   // P3109 Binary8p4sf has the codes of fp8_e4m3fnuz: 300 is 240, not NaN, under SatNone.
   static_assert(fb::convert<fb::fp8_e4m3fnuz, largest>(300).bits() == 0x7f);
