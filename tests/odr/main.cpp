@@ -28,11 +28,11 @@ void check(const char* name, const odr_report& report) {
 }  // namespace
 
 int main() {
-#define CALL(function)           \
-  {                              \
-    odr_report report;           \
-    function(report);            \
-    check(#function, report);    \
+#define CALL(function)        \
+  {                           \
+    odr_report report;        \
+    function(report);         \
+    check(#function, report); \
   }
   FEWBITS_ODR_FUNCTIONS
   if (!agreed) std::printf("the answers differ\n");
