@@ -540,6 +540,13 @@ class reference {
     std::snprintf(text, sizeof text, " = %.17g [%a]", value, value);
     return result + text;
   }
+  /// A text such as `fp8_e4m3 0x7e = 448 [0x1.cp+8]`.
+  [[nodiscard]] std::string name_and(u64 code) const {
+    std::string text = format_.name;
+    text += ' ';
+    text += describe(code);
+    return text;
+  }
 
  private:
   /// A finite magnitude code, by the definition of the fields.

@@ -274,13 +274,18 @@ template <class Type>
 void add_policy_rows(std::vector<policy_row>& rows, const char* name) {
   using fb::overflow;
   using fb::rounding;
-  rows.push_back(make_policy_row<Type, {rounding::nearest_away, overflow::propagate}>(name));
-  rows.push_back(make_policy_row<Type, {rounding::toward_zero, overflow::ieee}>(name));
-  rows.push_back(make_policy_row<Type, {rounding::toward_positive, overflow::ieee}>(name));
   rows.push_back(
-      make_policy_row<Type, {rounding::toward_negative, overflow::infinity_or_largest}>(name));
-  rows.push_back(make_policy_row<Type, {rounding::to_odd, overflow::saturate}>(name));
-  rows.push_back(make_policy_row<Type, {rounding::stochastic, overflow::ieee}>(name));
+      make_policy_row<Type, fb::cast_policy{rounding::nearest_away, overflow::propagate}>(name));
+  rows.push_back(
+      make_policy_row<Type, fb::cast_policy{rounding::toward_zero, overflow::ieee}>(name));
+  rows.push_back(
+      make_policy_row<Type, fb::cast_policy{rounding::toward_positive, overflow::ieee}>(name));
+  rows.push_back(make_policy_row<Type, fb::cast_policy{rounding::toward_negative,
+                                                       overflow::infinity_or_largest}>(name));
+  rows.push_back(
+      make_policy_row<Type, fb::cast_policy{rounding::to_odd, overflow::saturate}>(name));
+  rows.push_back(
+      make_policy_row<Type, fb::cast_policy{rounding::stochastic, overflow::ieee}>(name));
 }
 
 bool is_stochastic(mode round) {
@@ -319,9 +324,10 @@ TEST(Arithmetic, FollowsEveryRoundingMode) {
   add_policy_rows<fb::fp16>(rows, "fp16");
   add_policy_rows<fb::bf16>(rows, "bf16");
   add_policy_rows<fb::fp32>(rows, "fp32");
-  rows.push_back(make_policy_row<fb::fp64, {.round = fb::rounding::toward_negative}>("fp64"));
-  rows.push_back(make_policy_row<fb::fp64, {.round = fb::rounding::to_odd}>("fp64"));
-  rows.push_back(make_policy_row<fb::tf32, {.round = fb::rounding::to_odd}>("tf32"));
+  rows.push_back(
+      make_policy_row<fb::fp64, fb::cast_policy{.round = fb::rounding::toward_negative}>("fp64"));
+  rows.push_back(make_policy_row<fb::fp64, fb::cast_policy{.round = fb::rounding::to_odd}>("fp64"));
+  rows.push_back(make_policy_row<fb::tf32, fb::cast_policy{.round = fb::rounding::to_odd}>("tf32"));
   for (const policy_row& row : rows) {
     checker check;
     const oracle::format& f = row.format->description();
