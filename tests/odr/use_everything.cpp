@@ -2,17 +2,13 @@
 // Uses as much of the public interface as one object can, each function once: what is proved is
 // where the symbols go, and it is compiled ten times. Only the name of the last function depends on
 // the flags.
-#if __has_include(<fewbits/fewbits.hpp>)
-#include <fewbits/fewbits.hpp>
-#else
+#include "odr/use_everything.hpp"
+
+#include <fewbits/convert.hpp>
 #include <fewbits/isa/cpu.hpp>
-#include <fewbits/value.hpp>
-#endif
 
 #include <cstdint>
 #include <limits>
-
-#include "odr/use_everything.hpp"
 
 namespace fb = fewbits;
 
@@ -65,6 +61,15 @@ void use_limits(digest& out) {
   out.add(limits::quiet_NaN());
 }
 
+template <class To>
+void use_bulk_convert(digest& out, const float (&src)[37]) {
+  To dst[37];
+  float back[37];
+  fb::convert(fb::array_view<const float>{src}, fb::array_view<To>{dst});
+  fb::convert<fb::saturating>(fb::array_view<const To>{dst}, fb::array_view<float>{back});
+  for (const float x : back) out.add(x);
+}
+
 [[gnu::noinline]] std::uint64_t use_everything() {
   digest out;
   volatile std::uint8_t code = 0x2b;  // not a constant, or everything would be folded
@@ -77,6 +82,12 @@ void use_limits(digest& out) {
   out.add(fb::fp16{e4m3} * e5m2);
   use_limits<fb::bf16>(out);
   use_limits<fb::fp4_e2m1>(out);
+
+  float floats[37];
+  for (int i = 0; i < 37; ++i) floats[i] = static_cast<float>(i * i - 100 * code) / 7.0f;
+  use_bulk_convert<fb::bf16>(out, floats);
+  use_bulk_convert<fb::fp16>(out, floats);
+  use_bulk_convert<fb::fp8_e4m3>(out, floats);
   return out.hash();
 }
 
