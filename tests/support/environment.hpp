@@ -25,20 +25,14 @@ class rounding_direction {
 class flush_to_zero {
  public:
 #if defined(__x86_64__)
-  flush_to_zero() : saved_(_mm_getcsr()) {
-    _mm_setcsr(saved_ | 0x8040U);
-  }  // FTZ, DAZ
-  ~flush_to_zero() {
-    _mm_setcsr(saved_);
-  }
+  flush_to_zero() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040U); }  // FTZ, DAZ
+  ~flush_to_zero() { _mm_setcsr(saved_); }
 #elif defined(__aarch64__)
   flush_to_zero() {
     __asm__ volatile("mrs %0, fpcr" : "=r"(saved_));
     __asm__ volatile("msr fpcr, %0" : : "r"(saved_ | std::uint64_t{1} << 24));  // FZ
   }
-  ~flush_to_zero() {
-    __asm__ volatile("msr fpcr, %0" : : "r"(saved_));
-  }
+  ~flush_to_zero() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
 #else
   flush_to_zero() = default;
 #endif

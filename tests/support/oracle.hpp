@@ -29,8 +29,7 @@ class natural {
  public:
   natural() = default;
   natural(u128 value) {
-    for (; value != 0; value >>= 64)
-      limbs_[used_++] = static_cast<u64>(value);
+    for (; value != 0; value >>= 64) limbs_[used_++] = static_cast<u64>(value);
   }
   natural(const natural& other) : used_(other.used_) { copy(other); }
   natural& operator=(const natural& other) {
@@ -95,8 +94,7 @@ class natural {
     if (count == 0 || a.is_zero()) return a;
     natural shifted;
     const int bits = count % 64;
-    for (int i = 0; i < count / 64; ++i)
-      shifted.push(0);
+    for (int i = 0; i < count / 64; ++i) shifted.push(0);
     u64 carry = 0;
     for (std::size_t i = 0; i < a.used_; ++i) {
       shifted.push(a.limbs_[i] << bits | carry);
@@ -110,8 +108,7 @@ class natural {
     natural shifted;
     const std::size_t whole = static_cast<std::size_t>(count / 64);
     const int bits = count % 64;
-    for (std::size_t i = 0; i < std::min(whole, a.used_); ++i)
-      inexact |= a.limbs_[i] != 0;
+    for (std::size_t i = 0; i < std::min(whole, a.used_); ++i) inexact |= a.limbs_[i] != 0;
     if (whole >= a.used_) return shifted;
     inexact |= (a.limbs_[whole] & ((u64{1} << bits) - 1)) != 0;
     for (std::size_t i = whole; i < a.used_; ++i)
@@ -143,12 +140,10 @@ class natural {
     limbs_[used_++] = value;
   }
   void trim() {
-    while (used_ > 0 && limbs_[used_ - 1] == 0)
-      --used_;
+    while (used_ > 0 && limbs_[used_ - 1] == 0) --used_;
   }
   void copy(const natural& other) {
-    for (std::size_t i = 0; i < other.used_; ++i)
-      limbs_[i] = other.limbs_[i];
+    for (std::size_t i = 0; i < other.used_; ++i) limbs_[i] = other.limbs_[i];
   }
 
   std::size_t used_ = 0;
@@ -532,10 +527,8 @@ class reference {
     if (x.is_infinity()) return result + (x.negative ? " = -inf" : " = +inf");
     const point p = point_of(code & format_.top());
     double value = static_cast<double>(p.significand);
-    for (int i = p.exponent; i > 0; --i)
-      value *= 2;
-    for (int i = p.exponent; i < 0; ++i)
-      value /= 2;
+    for (int i = p.exponent; i > 0; --i) value *= 2;
+    for (int i = p.exponent; i < 0; ++i) value /= 2;
     value = x.negative ? -value : value;
     std::snprintf(text, sizeof text, " = %.17g [%a]", value, value);
     return result + text;
@@ -721,11 +714,7 @@ inline const reference& fp32() {
   static const reference& row = of("fp32");
   return row;
 }
-inline number exact(double value) {
-  return fp64().decode(bits_of(value));
-}
-inline number exact(float value) {
-  return fp32().decode(bits_of(value));
-}
+inline number exact(double value) { return fp64().decode(bits_of(value)); }
+inline number exact(float value) { return fp32().decode(bits_of(value)); }
 
 }  // namespace oracle

@@ -91,8 +91,7 @@ std::string text_of(const oracle::reference& format, std::size_t op, u64 a, u64 
 void check_every_pair(checker& check, const operators& row, u64 stride) {
   const oracle::reference& format = *row.format;
   std::vector<oracle::number> values;
-  for (u64 code = 0; code < format.code_count(); ++code)
-    values.push_back(format.decode(code));
+  for (u64 code = 0; code < format.code_count(); ++code) values.push_back(format.decode(code));
   for (std::size_t op = 0; op < op_count; ++op) {
     for (u64 pair = 0; pair < format.code_count() * format.code_count(); pair += stride) {
       const u64 a = pair / format.code_count(), b = pair % format.code_count();
@@ -172,8 +171,7 @@ void for_sampled_pairs(const oracle::format& f, u64 seed, int count, Check&& che
   const std::vector<u64> special = special_codes(f);
   random_words next(seed);
   for (const u64 a : special) {
-    for (const u64 b : special)
-      check(a, b);
+    for (const u64 b : special) check(a, b);
     const u64 b = random_code(next, f, a);
     check(a, b);
     check(b, a);
@@ -288,9 +286,7 @@ void add_policy_rows(std::vector<policy_row>& rows, const char* name) {
       make_policy_row<Type, fb::cast_policy{rounding::stochastic, overflow::ieee}>(name));
 }
 
-bool is_stochastic(mode round) {
-  return round >= mode::stochastic_c;
-}
+bool is_stochastic(mode round) { return round >= mode::stochastic_c; }
 
 void check_policy_row(checker& check, const policy_row& row, u64 a, u64 b) {
   const oracle::reference& format = *row.format;

@@ -67,8 +67,7 @@ template <class Verb>
 void for_many_codes(const oracle::reference& format, Verb&& verb) {
   const int width = format.description().width();
   if (width <= 16) {
-    for (u64 code = 0; code < format.code_count(); ++code)
-      verb(code);
+    for (u64 code = 0; code < format.code_count(); ++code) verb(code);
     return;
   }
   const u64 mask = format.description().top() | format.description().sign();
@@ -341,8 +340,7 @@ const std::vector<integer_row>& integer_rows() {
 TEST(ConversionFromIntegers, RoundsOnce) {
   std::vector<std::int64_t> inputs = {std::numeric_limits<std::int64_t>::min(),
                                       std::numeric_limits<std::int64_t>::max(), 33685505, 33023};
-  for (std::int64_t x = -300; x <= 300; ++x)
-    inputs.push_back(x);
+  for (std::int64_t x = -300; x <= 300; ++x) inputs.push_back(x);
   for (int bit = 8; bit < 63; ++bit) {
     for (int low = 0; low < bit; ++low) {
       for (const std::int64_t step : {-1, 0, 1}) {

@@ -102,9 +102,7 @@ const std::vector<target>& targets() {
   return rows;
 }
 
-bool is_listed(const target& row) {
-  return !row.format->points().empty();
-}
+bool is_listed(const target& row) { return !row.format->points().empty(); }
 
 /// Random bits that sit at the ends, in the middle and anywhere.
 std::uint32_t random_bits(u64 index) {
@@ -159,9 +157,7 @@ void check_nearest(checker& check, const target& to, double value) {
   check.expect(*to.format, to.from_float(narrow), want, x, describe);
 }
 
-double double_of(const oracle::number& x) {
-  return oracle::double_from(oracle::fp64().encode(x));
-}
+double double_of(const oracle::number& x) { return oracle::double_from(oracle::fp64().encode(x)); }
 
 /// `x` and its neighbours among the doubles and among the floats.
 std::array<double, 5> around(double x) {
@@ -213,8 +209,7 @@ std::vector<double> special_inputs(const oracle::reference& format) {
     if (top.significand >> 48 != 0) break;
     const double x =
         double_of(oracle::finite(false, top.significand * 8 + eighth, top.exponent - 3));
-    for (const double near : around(x))
-      inputs.push_back(near);
+    for (const double near : around(x)) inputs.push_back(near);
     inputs.push_back(
         double_of(oracle::finite(false, top.significand * 2 + eighth / 8, top.exponent)));
   }
@@ -341,8 +336,7 @@ void check_some_of_everything() {
     const std::size_t count = to.format->points().size();
     for (std::size_t i = 0; i < count; i += 1 + count / 60)
       for (const double x : point_and_midpoint(*to.format, i))
-        for (const double near : around(x))
-          inputs.push_back(near);
+        for (const double near : around(x)) inputs.push_back(near);
     for (const double x : inputs) {
       check_nearest(check, to, x);
       check_policies(check, to, -x);
