@@ -25,5 +25,9 @@ concept has_avx512_vnni = has_avx512<Isa> && Isa.has(feature::avx512vnni);
 template <isa Isa>
 concept has_avx512_bf16 = has_avx512<Isa> && Isa.has(feature::avx512bf16);
 
+/// A unit that multiplies BF16 numbers and adds in FP32.
+template <isa Isa>
+concept has_bf16_dot = has_avx512_bf16<Isa>;
+
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

@@ -175,6 +175,10 @@ FEWBITS_INLINE constexpr bool is_finite_number(T value) {
 /// - integers.
 template <class To, cast_policy Policy, operation Operation, class Left, class Right>
 FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
+  // A stochastic mode looks at 33 bits beyond the kept ones, and an exact result may be longer than
+  // the 64 bits that `unpacked` holds.
+  static_assert(!is_stochastic(Policy.round) || format_of<To>.precision() <= 31,
+                "fewbits: stochastic arithmetic has results of at most 31 bits of precision");
   constexpr bool is_sum = Operation == operation::add || Operation == operation::subtract;
   if (!__builtin_is_constant_evaluated()) {
     if constexpr (is_native<To, Policy, Left, Right>()) {
@@ -199,7 +203,7 @@ FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
   } else if constexpr (Operation == operation::multiply) {
     return pack_number<To, Policy>(product(x, y), random);
   } else {
-    constexpr bool narrow = operand_precision<Left>() <= 32 && operand_precision<Right>() <= 32 &&
+    constexpr bool narrow = !is_stochastic(Policy.round) && operand_precision<Left>() <= 32 && operand_precision<Right>() <= 32 &&
                             format_of<To>.precision() <= 30;
     return pack_number<To, Policy>(quotient<narrow>(x, y), random);
   }
@@ -209,7 +213,8 @@ FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
 
 /// a + b in the format of `To`, from operands of any number types.
 ///
-/// Rounding: Policy.round, once, of the exact result; stochastic modes take `random`.
+/// Rounding: Policy.round, once, of the exact result; stochastic modes take `random` and a `To` of at
+///           most 31 bits of precision.
 /// Overflow: Policy.over, as in conversion. x / 0 is an infinite result.
 /// NaN:      the first NaN operand, made quiet; invalid operations (inf - inf, 0 * inf, 0 / 0,
 ///           inf / inf) give the canonical NaN, which a format without NaN turns into its largest

@@ -204,7 +204,8 @@ FEWBITS_INLINE constexpr std::uint64_t round_finite(const unpacked& x, std::uint
       binade = 0;
     } else {
       // Without zero and subnormals the smallest value is all there is below the normal range.
-      return x.negative ? infinity_code<Format, Policy>(true) : 0;
+      if (!x.negative) return 0;
+      return Format.is_signed ? Format.sign_mask() : infinity_code<Format, Policy>(true);
     }
   }
   const shifted kept = shift_right(x.significand, drop);

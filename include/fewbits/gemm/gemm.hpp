@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MIT
+// `gemm`: the product of two matrices of any element types.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/exec/executor.hpp>
+#include <fewbits/gemm/driver.hpp>
+#include <fewbits/gemm/element.hpp>
+#include <fewbits/gemm/epilogue.hpp>
+#include <fewbits/gemm/pack.hpp>
+#include <fewbits/view/array_view.hpp>
+#include <fewbits/view/matrix_view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// How a view is read along its rows' and its columns' index.
+template <class View>
+struct matrix_traits;
+template <class Element>
+struct matrix_traits<matrix_view<Element>> {
+  using element = std::remove_const_t<Element>;
+  static constexpr bool is_row_major = true;
+  FEWBITS_INLINE static constexpr packed_source<element> source(const matrix_view<Element>& view) {
+    return {view.data(), view.stride()};
+  }
+};
+template <class Element>
+struct matrix_traits<transposed_view<Element>> {
+  using element = std::remove_const_t<Element>;
+  static constexpr bool is_row_major = false;
+  FEWBITS_INLINE static constexpr packed_source<element> source(
+      const transposed_view<Element>& view) {
+    return {view.base().data(), view.base().stride()};
+  }
+};
+
+template <class View>
+using matrix_element = typename matrix_traits<View>::element;
+
+template <class View>
+concept gemm_operand = requires {
+  typename matrix_element<View>;
+  { gemm_element<matrix_element<View>>::kind };
+};
+
+template <class Left, class Right, isa Isa>
+using gemm_kernel =
+    typename kernel_for<compute_for<matrix_element<Left>, matrix_element<Right>, Isa>(), Isa>::type;
+
+/// What packing adds to the elements of an operand so that they become `Packed`.
+template <class Element, class Packed>
+FEWBITS_INLINE constexpr std::uint32_t surplus() {
+  if constexpr (std::is_integral_v<Packed>) {
+    if (std::is_signed_v<Element> == std::is_signed_v<Packed>) return 0;
+    return std::is_signed_v<Element> ? 128U : 0U - 128U;
+  } else {
+    return 0;
+  }
+}
+
+/// Where tiles go: through the epilogue, with one rounding, into C.
+template <class Out, class Accumulator, std::size_t Nr, class Epilogue, isa Isa>
+struct tile_writer {
+  matrix_view<Out> c;
+  Epilogue epilogue;
+
+  static void store(const void* self, const Accumulator* tile, std::size_t row, std::size_t col,
+                    std::size_t rows, std::size_t cols) {
+    const tile_writer& writer = *static_cast<const tile_writer*>(self);
+    for (std::size_t i = 0; i < rows; ++i)
+      writer.store_row(tile + i * Nr, row + i, col, cols);
+  }
+
+ private:
+  void store_row(const Accumulator* sums, std::size_t row, std::size_t col,
+                 std::size_t cols) const {
+    Out* const out = c.row(row) + col;
+    if constexpr (std::is_same_v<Out, std::int32_t>) {
+      static_assert(std::is_same_v<Epilogue, identity> && std::is_same_v<Accumulator, Out>,
+                    "fewbits: an int32 C takes integer products without an epilogue");
+      for (std::size_t j = 0; j < cols; ++j) out[j] = sums[j];
+    } else {
+      using value_type =
+          std::conditional_t<std::is_same_v<Accumulator, double>, double, float>;
+      value_type values[Nr];
+      for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
+      epilogue.apply(values, cols, row, col);
+      convert_run<cast_policy{}, Isa>(static_cast<const value_type*>(values), out, cols);
+    }
+  }
+};
+
+}  // namespace detail
+
+/// Bytes of workspace that `gemm(A, B, C, ...)` with these operand types and shapes needs.
+template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
+[[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
+                                                                        const Right& b) {
+  return detail::gemm_driver<detail::gemm_kernel<Left, Right, Isa>>::workspace_bytes(
+      a.rows(), b.cols(), a.cols());
+}
+
+/// C = epilogue(A B).
+///
+/// Shapes:    A is m x k, B is k x n, C is m x n; any of m, n, k may be 0 (k = 0 gives sums of zero).
+///            A and B are `matrix_view` or `transposed(matrix_view)`, C is a `matrix_view` that
+///            overlaps neither.
+/// Arithmetic: the cheapest that holds both element types exactly: 8-bit integers, BF16 where the
+///            instruction set has a unit for it, FP32, FP64. Integer sums are exact while they fit
+///            32 bits, which k <= 65793 guarantees (k <= 131071 if an operand is int8). FP32 and BF16
+///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
+///            instruction set. A BF16 unit takes subnormal operands and sums as zero.
+/// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is
+///            nearest even with IEEE overflow. C of an integer product is int32 or, converted, any
+///            float type.
+/// Executor:  any `executor`; it does not change a bit of the result.
+/// Memory:    `workspace` of gemm_workspace_bytes(A, B) bytes, any alignment.
+/// Errors:    none at run time. Requires matching shapes.
+template <isa Isa = native, executor Executor, detail::gemm_operand Left,
+          detail::gemm_operand Right, class Out, gemm_epilogue Epilogue>
+FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
+                         const matrix_view<Out>& c, const Epilogue& epilogue,
+                         array_view<unsigned char> workspace) {
+  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
+                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
+                 b.cols(), c.rows(), c.cols());
+  FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
+                 "gemm: workspace has %zu bytes of %zu", workspace.size(),
+                 gemm_workspace_bytes<Isa>(a, b));
+  using kernel = detail::gemm_kernel<Left, Right, Isa>;
+  using left = detail::matrix_traits<Left>;
+  using right = detail::matrix_traits<Right>;
+  using writer =
+      detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
+  const auto a_source = left::source(a);
+  const auto b_source = right::source(b);
+  const writer output{c, epilogue};
+  const detail::gemm_problem<kernel> problem{
+      a.rows(),
+      b.cols(),
+      a.cols(),
+      detail::panel_packer<typename left::element, typename kernel::a_type, kernel::mr, kernel::kr,
+                           left::is_row_major, Isa>::pack,
+      detail::panel_packer<typename right::element, typename kernel::b_type, kernel::nr,
+                           kernel::kr, !right::is_row_major, Isa>::pack,
+      &a_source,
+      &b_source,
+      detail::surplus<typename left::element, typename kernel::a_type>(),
+      detail::surplus<typename right::element, typename kernel::b_type>(),
+      writer::store,
+      &output};
+  detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
+}
+
+/// The same with a workspace of its own: one allocation. Without memory it stops the program, or
+/// throws std::bad_alloc where exceptions are on.
+template <isa Isa = native, executor Executor, detail::gemm_operand Left,
+          detail::gemm_operand Right, class Out, gemm_epilogue Epilogue = identity>
+FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
+                         const matrix_view<Out>& c, const Epilogue& epilogue = {}) {
+  struct allocation {
+    unsigned char* data;
+    FEWBITS_INLINE ~allocation() { ::operator delete(data); }
+  };
+  const std::size_t bytes = gemm_workspace_bytes<Isa>(a, b);
+  const allocation workspace{static_cast<unsigned char*>(::operator new(bytes))};
+  gemm<Isa>(runner, a, b, c, epilogue, array_view<unsigned char>(workspace.data, bytes));
+}
+
+/// The same on the calling thread.
+template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right, class Out,
+          gemm_epilogue Epilogue = identity>
+FEWBITS_INLINE void gemm(const Left& a, const Right& b, const matrix_view<Out>& c,
+                         const Epilogue& epilogue = {}) {
+  gemm<Isa>(inline_executor{}, a, b, c, epilogue);
+}
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
