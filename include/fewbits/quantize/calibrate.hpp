@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// Calibration: quantization parameters from data.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/quantize/affine.hpp>
+#include <fewbits/quantize/granularity.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+struct value_range {
+  float low = 0;   // at most 0
+  float high = 0;  // at least 0
+};
+
+template <isa Isa>
+struct calibration_kernel {
+  /// The range of the finite values and of 0.
+  static value_range range_of(const float* src, std::size_t count) {
+    value_range range;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint32_t magnitude = bit_cast<std::uint32_t>(src[i]) & 0x7fffffff;
+      const float x = magnitude < 0x7f800000 ? src[i] : 0.0f;
+      range.low = x < range.low ? x : range.low;
+      range.high = x > range.high ? x : range.high;
+    }
+    return range;
+  }
+};
+
+/// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
+inline constexpr float smallest_scale = 0x1p-149f;
+
+/// Scale for codes -highest..highest; 1 where all values are zero.
+template <class Code>
+FEWBITS_INLINE constexpr float absmax_scale(const value_range& range) {
+  const float amax = -range.low > range.high ? -range.low : range.high;
+  if (amax == 0.0f) return 1;
+  const float scale = amax / static_cast<float>(code_range<Code>::highest);
+  return scale > 0.0f ? scale : smallest_scale;
+}
+
+/// Scale and zero point that send the ends of the range to the ends of the codes. The width is taken
+/// in double: in float it may be infinite.
+template <class Code>
+FEWBITS_INLINE constexpr affine<Code> minmax_parameters(const value_range& range) {
+  constexpr std::int32_t lowest = code_range<Code>::lowest;
+  constexpr std::int32_t highest = code_range<Code>::highest;
+  const double width = static_cast<double>(range.high) - static_cast<double>(range.low);
+  if (width == 0.0) return {1, lowest};
+  float scale = static_cast<float>(width / (highest - lowest));
+  if (scale == 0.0f) scale = smallest_scale;
+  const std::int32_t zero_point = lowest - nearest_even_integer(range.low / scale);
+  return {scale, zero_point > highest ? highest : zero_point};
+}
+
+}  // namespace detail
+
+/// Parameters without zero point: scale = amax / largest code, amax the largest finite magnitude.
+///
+/// Data:   NaN and infinities are skipped. All zero or empty: scale 1.
+/// Scale:  the quotient in FP32, at least 2^-149; never raised otherwise, so a tensor times a power of
+///         two keeps its codes (down to subnormal scales).
+/// Errors: none.
+template <class Code, isa Isa = native, contiguous Src>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src) {
+  const auto range = detail::calibration_kernel<Isa>::range_of(
+      src.data(), static_cast<std::size_t>(src.size()));
+  return {detail::absmax_scale<Code>(range), 0};
+}
+
+/// Parameters that map the range of the finite values, extended to hold 0, to the range of codes:
+/// scale = (high - low) / (number of codes - 1), zero point = lowest code - nearest_even(low / scale).
+/// 0 is then a code, so padding and ReLU zeros are exact. Data and errors as `calibrate_absmax`.
+template <class Code, isa Isa = native, contiguous Src>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src) {
+  return detail::minmax_parameters<Code>(detail::calibration_kernel<Isa>::range_of(
+      src.data(), static_cast<std::size_t>(src.size())));
+}
+
+/// `calibrate_absmax` for each row or group of a matrix. The scales are written to `scales`, of
+/// Granularity::count(rows, cols) elements, which the result refers to.
+template <class Code, class Granularity, isa Isa = native>
+[[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_absmax(
+    const matrix_view<const float>& src, array_view<float> scales) {
+  const affine<Code, Granularity> parameters{.scale = {scales.data(), scales.size()}};
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  for (std::size_t i = 0; i < src.rows(); ++i)
+    for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols()))
+      scales[Granularity::index(i, begin, src.cols())] =
+          detail::absmax_scale<Code>(detail::calibration_kernel<Isa>::range_of(
+              src.row(i) + begin, Granularity::end(begin, src.cols()) - begin));
+  return parameters;
+}
+
+/// `calibrate_minmax` for each row or group of a matrix, with storage for scales and zero points.
+template <class Code, class Granularity, isa Isa = native>
+[[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_minmax(
+    const matrix_view<const float>& src, array_view<float> scales,
+    array_view<std::int32_t> zero_points) {
+  const affine<Code, Granularity> parameters{.scale = {scales.data(), scales.size()},
+                                             .zero_point = {zero_points.data(),
+                                                            zero_points.size()}};
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  for (std::size_t i = 0; i < src.rows(); ++i)
+    for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols())) {
+      const std::size_t index = Granularity::index(i, begin, src.cols());
+      const affine<Code> found =
+          detail::minmax_parameters<Code>(detail::calibration_kernel<Isa>::range_of(
+              src.row(i) + begin, Granularity::end(begin, src.cols()) - begin));
+      scales[index] = found.scale;
+      zero_points[index] = found.zero_point;
+    }
+  return parameters;
+}
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
