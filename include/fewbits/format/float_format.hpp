@@ -124,7 +124,10 @@ struct float_format {
         bits() > 64)
       return false;
     if (nan == nan_encoding::negative_zero && (!is_signed || !has_subnormals)) return false;
-    if (nan == nan_encoding::ieee && (mantissa_bits < 1 || inf != inf_encoding::ieee)) return false;
+    // With either in IEEE's place the whole top binade is special, so the other must be there too,
+    // unless there is no mantissa bit to tell them apart.
+    if ((nan == nan_encoding::ieee) != (inf == inf_encoding::ieee && mantissa_bits > 0))
+      return false;
     return max_exponent() <= 1023 && quantum_exponent() >= -1074;
   }
 };

@@ -70,6 +70,9 @@ template <class Left, class Right>
       return std::partial_ordering::unordered;
   }
 }
+template <class Left, class Right>
+  requires(detail::operands<Left, Right> && !detail::nested_operands<Left, Right>)
+void operator<=>(Left a, Right b) = delete;
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

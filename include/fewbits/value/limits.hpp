@@ -15,12 +15,18 @@ namespace detail {
 /// floor(log10(2^bits)). 30103 / 10^5 is log10(2) to within 5e-9, enough for the widths in question.
 FEWBITS_INLINE constexpr int decimal_digits(int bits) { return bits * 30103 / 100000; }
 
-/// floor(log10(x)) for a positive x.
+/// floor(log10(x)) and ceil(log10(x)) for a positive x. The rounding errors of the quotients are far
+/// below the distance of any format's limits from a power of ten.
 FEWBITS_INLINE constexpr int floor_log10(double x) {
   int exponent = 0;
-  double power = 1;
-  for (; power * 10 <= x; power *= 10) ++exponent;
-  for (; power > x; power /= 10) --exponent;
+  for (; x >= 10; x /= 10) ++exponent;
+  for (; x < 1; x *= 10) --exponent;
+  return exponent;
+}
+FEWBITS_INLINE constexpr int ceil_log10(double x) {
+  int exponent = 0;
+  for (; x > 1; x /= 10) ++exponent;
+  for (; x <= 0.1; x *= 10) --exponent;
   return exponent;
 }
 
@@ -77,9 +83,8 @@ class std::numeric_limits<fewbits::basic_float<Format>> {
   static constexpr int max_digits10 = fewbits::detail::decimal_digits(Format.precision()) + 2;
   static constexpr int min_exponent = Format.min_exponent() + 1;
   static constexpr int max_exponent = Format.max_exponent() + 1;
-  static constexpr int min_exponent10 =
-      -fewbits::detail::floor_log10(
-          1 / fewbits::detail::double_of_code<Format>(Format.min_normal_code()));
+  static constexpr int min_exponent10 = fewbits::detail::ceil_log10(
+      fewbits::detail::double_of_code<Format>(Format.min_normal_code()));
   static constexpr int max_exponent10 = fewbits::detail::floor_log10(
       fewbits::detail::double_of_code<Format>(Format.max_finite_code()));
 
