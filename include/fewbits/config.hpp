@@ -71,14 +71,14 @@ FEWBITS_INLINE constexpr To bit_cast(const From& from) noexcept {
 #include <cstdio>
 #include <cstdlib>
 /// Stops the program with `...` (a printf format and its arguments) unless `condition` holds.
-#define FEWBITS_ASSERT(condition, ...)                            \
-  do {                                                            \
-    if (!(condition)) {                                           \
+#define FEWBITS_ASSERT(condition, ...)                                \
+  do {                                                                \
+    if (!(condition)) {                                               \
       ::std::fprintf(stderr, "fewbits: %s:%d: ", __FILE__, __LINE__); \
-      ::std::fprintf(stderr, __VA_ARGS__);                        \
-      ::std::fputc('\n', stderr);                                 \
-      ::std::abort();                                             \
-    }                                                             \
+      ::std::fprintf(stderr, __VA_ARGS__);                            \
+      ::std::fputc('\n', stderr);                                     \
+      ::std::abort();                                                 \
+    }                                                                 \
   } while (false)
 #else
 #define FEWBITS_ASSERT(condition, ...) static_cast<void>(0)

@@ -46,8 +46,7 @@ struct signed_codes {
     } else if constexpr (Negative == (Positive | Format.sign_mask())) {
       return ops::or_(positive, sign_bits);
     } else {
-      return ops::select(ops::equal(sign_bits, ops::set(0)), positive,
-                         ops::set(low32(Negative)));
+      return ops::select(ops::equal(sign_bits, ops::set(0)), positive, ops::set(low32(Negative)));
     }
   }
 };
@@ -72,8 +71,8 @@ FEWBITS_INLINE typename vec<Isa>::u32 encode(typename vec<Isa>::u32 x) {
   const u32 significand =
       ops::sub(magnitude, ops::template shift_left<23>(ops::sub(field, ops::set(1))));
   const u32 binade = ops::max_(field, ops::set(e_min));
-  const u32 drop = ops::min_(ops::add(ops::sub(binade, field), ops::set(mantissa_drop)),
-                             ops::set(25));
+  const u32 drop =
+      ops::min_(ops::add(ops::sub(binade, field), ops::set(mantissa_drop)), ops::set(25));
 
   const u32 kept = ops::shift_right(significand, drop);
   const u32 base =
@@ -109,10 +108,10 @@ FEWBITS_INLINE typename vec<Isa>::u32 encode(typename vec<Isa>::u32 x) {
   if constexpr (!Format.has_negative_zero())
     result = ops::select(ops::equal(code, ops::set(0)), code, result);
 
-  using overflowed = signed_codes<overflow_code<Format, Policy>(false),
-                                  overflow_code<Format, Policy>(true)>;
-  using infinite = signed_codes<infinity_code<Format, Policy>(false),
-                                infinity_code<Format, Policy>(true)>;
+  using overflowed =
+      signed_codes<overflow_code<Format, Policy>(false), overflow_code<Format, Policy>(true)>;
+  using infinite =
+      signed_codes<infinity_code<Format, Policy>(false), infinity_code<Format, Policy>(true)>;
   result = ops::select(ops::greater(code, ops::set(low32(Format.max_finite_code()))),
                        overflowed::template get<Format, Isa>(sign_bits), result);
   if constexpr (!std::is_same_v<infinite, overflowed>)
@@ -121,8 +120,8 @@ FEWBITS_INLINE typename vec<Isa>::u32 encode(typename vec<Isa>::u32 x) {
 
   constexpr unpacked positive_nan = default_nan;
   constexpr unpacked negative_nan{number_kind::nan, true, 0, top_bit};
-  u32 nan = signed_codes<nan_code<Format>(positive_nan), nan_code<Format>(negative_nan)>::
-      template get<Format, Isa>(sign_bits);
+  u32 nan = signed_codes<nan_code<Format>(positive_nan),
+                         nan_code<Format>(negative_nan)>::template get<Format, Isa>(sign_bits);
   if constexpr (Format.nan == nan_encoding::ieee)
     nan = ops::or_(nan, ops::and_(ops::template shift_right<mantissa_drop>(magnitude),
                                   ops::set(low32(Format.mantissa_mask()))));
@@ -162,12 +161,13 @@ FEWBITS_INLINE typename vec<Isa>::u32 decode(typename vec<Isa>::u32 code) {
                          ops::set(infinity), result);
   }
   if constexpr (Format.nan == nan_encoding::top_code)
-    result = ops::select(ops::equal(magnitude, ops::set(low32(Format.nan_code()))), ops::set(quiet_nan),
-                         result);
+    result = ops::select(ops::equal(magnitude, ops::set(low32(Format.nan_code()))),
+                         ops::set(quiet_nan), result);
   result = ops::or_(result, ops::template shift_left<32 - Format.bits()>(sign_bits));
   if constexpr (Format.nan == nan_encoding::negative_zero)
-    result = ops::select(ops::equal(ops::or_(magnitude, sign_bits), ops::set(low32(Format.nan_code()))),
-                         ops::set(quiet_nan), result);
+    result =
+        ops::select(ops::equal(ops::or_(magnitude, sign_bits), ops::set(low32(Format.nan_code()))),
+                    ops::set(quiet_nan), result);
   return result;
 }
 
@@ -205,9 +205,8 @@ inline constexpr bool is_vector_element =
 
 template <class From, class To, cast_policy Policy, isa Isa>
 struct convert_kernel {
-  static constexpr bool is_vector_pair = !std::is_same_v<From, To> &&
-                                         detail::is_vector_element<From> &&
-                                         detail::is_vector_element<To>;
+  static constexpr bool is_vector_pair =
+      !std::is_same_v<From, To> && detail::is_vector_element<From> && detail::is_vector_element<To>;
 
   /// One vector, or one element of a pair without a vector form.
   FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {

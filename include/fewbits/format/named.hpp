@@ -8,27 +8,27 @@
 #include <fewbits/format/int_format.hpp>
 
 // name, descriptor, specification
-#define FEWBITS_FLOAT_FORMATS(ROW)                                                                 \
-  ROW(fp64, ieee(11, 52), "IEEE 754-2019 binary64")                                                \
-  ROW(fp32, ieee(8, 23), "IEEE 754-2019 binary32")                                                 \
-  ROW(tf32, ieee(8, 10), "NVIDIA TF32, as a 19-bit code")                                          \
-  ROW(fp24, ieee(8, 15), "AMD fp24, as a 24-bit code")                                             \
-  ROW(fp16, ieee(5, 10), "IEEE 754-2019 binary16")                                                 \
-  ROW(fp16_alt, finite(5, 10), "Arm alternative half precision (FPCR.AHP = 1)")                    \
-  ROW(bf16, ieee(8, 7), "bfloat16")                                                                \
-  ROW(fp8_e4m3, fn(4, 3), "OCP OFP8 1.0 E4M3 (LLVM, ml_dtypes: float8_e4m3fn)")                    \
-  ROW(fp8_e5m2, ieee(5, 2), "OCP OFP8 1.0 E5M2")                                                   \
-  ROW(fp8_e4m3fnuz, fnuz(4, 3), "LLVM Float8E4M3FNUZ; P3109 Binary8p4sf")                          \
-  ROW(fp8_e5m2fnuz, fnuz(5, 2), "LLVM Float8E5M2FNUZ; P3109 Binary8p3sf")                          \
-  ROW(fp8_e4m3b11fnuz, with_bias(fnuz(4, 3), 11), "LLVM Float8E4M3B11FNUZ")                        \
-  ROW(fp8_e4m3_ieee, ieee(4, 3), "LLVM Float8E4M3")                                                \
-  ROW(fp8_e3m4, ieee(3, 4), "LLVM Float8E3M4")                                                     \
-  ROW(fp6_e2m3, finite(2, 3), "OCP MX 1.0 FP6 E2M3")                                               \
-  ROW(fp6_e3m2, finite(3, 2), "OCP MX 1.0 FP6 E3M2")                                               \
-  ROW(fp4_e2m1, finite(2, 1), "OCP MX 1.0 FP4 E2M1")                                               \
-  ROW(fp4_e3m0, finite(3, 0), "oneDNN f4_e3m0")                                                    \
-  ROW(scale_e8m0, scale(8), "OCP MX 1.0 E8M0 (LLVM Float8E8M0FNU)")                                \
-  ROW(scale_ue4m3, unsigned_fn(4, 3), "NVFP4 block scale, a 7-bit code")                           \
+#define FEWBITS_FLOAT_FORMATS(ROW)                                              \
+  ROW(fp64, ieee(11, 52), "IEEE 754-2019 binary64")                             \
+  ROW(fp32, ieee(8, 23), "IEEE 754-2019 binary32")                              \
+  ROW(tf32, ieee(8, 10), "NVIDIA TF32, as a 19-bit code")                       \
+  ROW(fp24, ieee(8, 15), "AMD fp24, as a 24-bit code")                          \
+  ROW(fp16, ieee(5, 10), "IEEE 754-2019 binary16")                              \
+  ROW(fp16_alt, finite(5, 10), "Arm alternative half precision (FPCR.AHP = 1)") \
+  ROW(bf16, ieee(8, 7), "bfloat16")                                             \
+  ROW(fp8_e4m3, fn(4, 3), "OCP OFP8 1.0 E4M3 (LLVM, ml_dtypes: float8_e4m3fn)") \
+  ROW(fp8_e5m2, ieee(5, 2), "OCP OFP8 1.0 E5M2")                                \
+  ROW(fp8_e4m3fnuz, fnuz(4, 3), "LLVM Float8E4M3FNUZ; P3109 Binary8p4sf")       \
+  ROW(fp8_e5m2fnuz, fnuz(5, 2), "LLVM Float8E5M2FNUZ; P3109 Binary8p3sf")       \
+  ROW(fp8_e4m3b11fnuz, with_bias(fnuz(4, 3), 11), "LLVM Float8E4M3B11FNUZ")     \
+  ROW(fp8_e4m3_ieee, ieee(4, 3), "LLVM Float8E4M3")                             \
+  ROW(fp8_e3m4, ieee(3, 4), "LLVM Float8E3M4")                                  \
+  ROW(fp6_e2m3, finite(2, 3), "OCP MX 1.0 FP6 E2M3")                            \
+  ROW(fp6_e3m2, finite(3, 2), "OCP MX 1.0 FP6 E3M2")                            \
+  ROW(fp4_e2m1, finite(2, 1), "OCP MX 1.0 FP4 E2M1")                            \
+  ROW(fp4_e3m0, finite(3, 0), "oneDNN f4_e3m0")                                 \
+  ROW(scale_e8m0, scale(8), "OCP MX 1.0 E8M0 (LLVM Float8E8M0FNU)")             \
+  ROW(scale_ue4m3, unsigned_fn(4, 3), "NVFP4 block scale, a 7-bit code")        \
   ROW(scale_ue5m3, unsigned_fn(5, 3), "CuTe Float8E5M3FNU block scale")
 
 namespace fewbits {

@@ -23,7 +23,8 @@ FEWBITS_INLINE constexpr std::size_t round_up(std::size_t count) {
 /// mc: as many rows as accumulators of one panel of columns fit 32 KiB, the frame of one task.
 template <class Kernel>
 struct gemm_blocking {
-  static constexpr std::size_t kc = 4096 / sizeof(typename Kernel::b_type) / Kernel::kr * Kernel::kr;
+  static constexpr std::size_t kc =
+      4096 / sizeof(typename Kernel::b_type) / Kernel::kr * Kernel::kr;
   static constexpr std::size_t mc =
       32768 / (Kernel::nr * sizeof(typename Kernel::acc_type)) / Kernel::mr * Kernel::mr;
   /// Columns of one task: a few panels, so that its rows of A are read from the cache again.

@@ -78,18 +78,17 @@ class gemm_driver {
   }
 
   template <executor Executor>
-  static void run(Executor& runner, const gemm_problem<Kernel>& problem,
-                  unsigned char* workspace) {
+  static void run(Executor& runner, const gemm_problem<Kernel>& problem, unsigned char* workspace) {
     if (problem.m == 0 || problem.n == 0) return;
     const layout sizes(problem.m, problem.n, problem.k);
     const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % alignment;
     unsigned char* const base = workspace + (alignment - misaligned) % alignment;
-    const panels packed{
-        reinterpret_cast<a_type*>(base + sizes.b_bytes), reinterpret_cast<b_type*>(base),
-        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes),
-        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes) +
-            sizes.a_panels * mr,
-        sizes.depth};
+    const panels packed{reinterpret_cast<a_type*>(base + sizes.b_bytes),
+                        reinterpret_cast<b_type*>(base),
+                        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes),
+                        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes) +
+                            sizes.a_panels * mr,
+                        sizes.depth};
 
     runner.parallel_for(sizes.a_panels + sizes.b_panels, [&](std::size_t task) {
       if (task < sizes.a_panels) {

@@ -74,8 +74,7 @@ struct tile_writer {
   static void store(const void* self, const Accumulator* tile, std::size_t row, std::size_t col,
                     std::size_t rows, std::size_t cols) {
     const tile_writer& writer = *static_cast<const tile_writer*>(self);
-    for (std::size_t i = 0; i < rows; ++i)
-      writer.store_row(tile + i * Nr, row + i, col, cols);
+    for (std::size_t i = 0; i < rows; ++i) writer.store_row(tile + i * Nr, row + i, col, cols);
   }
 
  private:
@@ -87,8 +86,7 @@ struct tile_writer {
                     "fewbits: an int32 C takes integer products without an epilogue");
       for (std::size_t j = 0; j < cols; ++j) out[j] = sums[j];
     } else {
-      using value_type =
-          std::conditional_t<std::is_same_v<Accumulator, double>, double, float>;
+      using value_type = std::conditional_t<std::is_same_v<Accumulator, double>, double, float>;
       value_type values[Nr];
       for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
       epilogue.apply(values, cols, row, col);
@@ -137,8 +135,7 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   using kernel = detail::gemm_kernel<Left, Right, Isa>;
   using left = detail::matrix_traits<Left>;
   using right = detail::matrix_traits<Right>;
-  using writer =
-      detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
+  using writer = detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
   const auto a_source = left::source(a);
   const auto b_source = right::source(b);
   const writer output{c, epilogue};
@@ -148,8 +145,8 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
       a.cols(),
       detail::panel_packer<typename left::element, typename kernel::a_type, kernel::mr, kernel::kr,
                            left::is_row_major, Isa>::pack,
-      detail::panel_packer<typename right::element, typename kernel::b_type, kernel::nr,
-                           kernel::kr, !right::is_row_major, Isa>::pack,
+      detail::panel_packer<typename right::element, typename kernel::b_type, kernel::nr, kernel::kr,
+                           !right::is_row_major, Isa>::pack,
       &a_source,
       &b_source,
       detail::surplus<typename left::element, typename kernel::a_type>(),

@@ -20,12 +20,12 @@ inline namespace FEWBITS_ABI {
 /// else, allocates nothing, calls no function template of the standard library and gives the same
 /// bits for the same inputs.
 template <class Kernel>
-concept gemm_micro_kernel = requires(std::size_t steps, const typename Kernel::a_type* a,
-                                     const typename Kernel::b_type* b,
-                                     typename Kernel::acc_type* tile, bool first) {
-  requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::kr > 0;
-  { Kernel::run(steps, a, b, tile, first) } -> std::same_as<void>;
-};
+concept gemm_micro_kernel =
+    requires(std::size_t steps, const typename Kernel::a_type* a, const typename Kernel::b_type* b,
+             typename Kernel::acc_type* tile, bool first) {
+      requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::kr > 0;
+      { Kernel::run(steps, a, b, tile, first) } -> std::same_as<void>;
+    };
 
 /// Any block shape in plain C++. The inner loop over the columns is what the compiler vectorises.
 template <class Left, class Right, class Accumulator, std::size_t Mr, std::size_t Nr,

@@ -23,8 +23,7 @@ struct packed_source {
 
 /// Packs panels of `Width` lanes: element (lane, depth d) goes to
 /// dst[(d / Kr * Width + lane) * Kr + d % Kr]. Lanes and depth that are missing become zero.
-template <class Element, class To, std::size_t Width, std::size_t Kr, bool DepthContiguous,
-          isa Isa>
+template <class Element, class To, std::size_t Width, std::size_t Kr, bool DepthContiguous, isa Isa>
 struct panel_packer {
   using element = gemm_element<Element>;
 
@@ -44,8 +43,7 @@ struct panel_packer {
 
  private:
   static void pack_along_lanes(const packed_source<Element>& source, std::size_t lane,
-                               std::size_t lanes, std::size_t depth, To* dst,
-                               std::uint32_t* sums) {
+                               std::size_t lanes, std::size_t depth, To* dst, std::uint32_t* sums) {
     for (std::size_t d = 0; d < depth; d += Kr, dst += Width * Kr) {
       // Room for a whole vector, though decoding writes no more than Width: g++ 12 cannot see that.
       To rows[Kr][Width < 64 ? 64 : Width];
@@ -67,8 +65,7 @@ struct panel_packer {
 
   /// In pieces of the depth that keep the part of the panel being written in the first-level cache.
   static void pack_along_depth(const packed_source<Element>& source, std::size_t lane,
-                               std::size_t lanes, std::size_t depth, To* dst,
-                               std::uint32_t* sums) {
+                               std::size_t lanes, std::size_t depth, To* dst, std::uint32_t* sums) {
     constexpr std::size_t piece = 64 * Kr;
     for (std::size_t d = 0; d < depth; d += piece, dst += piece * Width) {
       const std::size_t count = depth - d < piece ? depth - d : piece;

@@ -36,13 +36,13 @@ FEWBITS_INLINE isa cpu_features() {
   constexpr unsigned ymm = 0x6;         // bits 1 and 2
   constexpr unsigned zmm = ymm | 0xe0;  // and 5 to 7
   constexpr unsigned amx = 0x60000;     // bits 17 and 18
-#define FEWBITS_X86(name, macro, state, leaf, subleaf, reg, bit)                          \
-  {                                                                                       \
-    registers r{};                                                                        \
-    if ((saved & state) == state &&                                                       \
-        __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx) != 0 &&          \
-        (r.reg >> bit & 1) != 0)                                                          \
-      found = found.with(feature::name);                                                  \
+#define FEWBITS_X86(name, macro, state, leaf, subleaf, reg, bit)                 \
+  {                                                                              \
+    registers r{};                                                               \
+    if ((saved & state) == state &&                                              \
+        __get_cpuid_count(leaf, subleaf, &r.eax, &r.ebx, &r.ecx, &r.edx) != 0 && \
+        (r.reg >> bit & 1) != 0)                                                 \
+      found = found.with(feature::name);                                         \
   }
 #define FEWBITS_ARM(name, macro, word, bit)
   FEWBITS_FEATURES(FEWBITS_X86, FEWBITS_ARM)

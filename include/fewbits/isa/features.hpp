@@ -11,48 +11,48 @@
 // auxiliary vector. A feature that the compiler may use
 // on its own belongs here even if no kernel names it: the set is part of every kernel's symbol, and
 // two objects with different code must not share one.
-#define FEWBITS_FEATURES(X86, ARM)                                          \
-  X86(sse3, __SSE3__, sse, 1, 0, ecx, 0)                                    \
-  X86(ssse3, __SSSE3__, sse, 1, 0, ecx, 9)                                  \
-  X86(sse4_1, __SSE4_1__, sse, 1, 0, ecx, 19)                               \
-  X86(sse4_2, __SSE4_2__, sse, 1, 0, ecx, 20)                               \
-  X86(movbe, __MOVBE__, sse, 1, 0, ecx, 22)                                 \
-  X86(popcnt, __POPCNT__, sse, 1, 0, ecx, 23)                               \
-  X86(avx, __AVX__, ymm, 1, 0, ecx, 28)                                     \
-  X86(f16c, __F16C__, ymm, 1, 0, ecx, 29)                                   \
-  X86(fma, __FMA__, ymm, 1, 0, ecx, 12)                                     \
-  X86(lzcnt, __LZCNT__, sse, 0x80000001, 0, ecx, 5)                         \
-  X86(bmi, __BMI__, sse, 7, 0, ebx, 3)                                      \
-  X86(avx2, __AVX2__, ymm, 7, 0, ebx, 5)                                    \
-  X86(bmi2, __BMI2__, sse, 7, 0, ebx, 8)                                    \
-  X86(adx, __ADX__, sse, 7, 0, ebx, 19)                                     \
-  X86(avx512f, __AVX512F__, zmm, 7, 0, ebx, 16)                             \
-  X86(avx512dq, __AVX512DQ__, zmm, 7, 0, ebx, 17)                           \
-  X86(avx512ifma, __AVX512IFMA__, zmm, 7, 0, ebx, 21)                       \
-  X86(avx512cd, __AVX512CD__, zmm, 7, 0, ebx, 28)                           \
-  X86(avx512bw, __AVX512BW__, zmm, 7, 0, ebx, 30)                           \
-  X86(avx512vl, __AVX512VL__, zmm, 7, 0, ebx, 31)                           \
-  X86(avx512vbmi, __AVX512VBMI__, zmm, 7, 0, ecx, 1)                        \
-  X86(avx512vbmi2, __AVX512VBMI2__, zmm, 7, 0, ecx, 6)                      \
-  X86(gfni, __GFNI__, sse, 7, 0, ecx, 8)                                    \
-  X86(vaes, __VAES__, ymm, 7, 0, ecx, 9)                                    \
-  X86(vpclmulqdq, __VPCLMULQDQ__, ymm, 7, 0, ecx, 10)                       \
-  X86(avx512vnni, __AVX512VNNI__, zmm, 7, 0, ecx, 11)                       \
-  X86(avx512bitalg, __AVX512BITALG__, zmm, 7, 0, ecx, 12)                   \
-  X86(avx512vpopcntdq, __AVX512VPOPCNTDQ__, zmm, 7, 0, ecx, 14)             \
-  X86(avx512vp2intersect, __AVX512VP2INTERSECT__, zmm, 7, 0, edx, 8)        \
-  X86(amx_bf16, __AMX_BF16__, amx, 7, 0, edx, 22)                           \
-  X86(avx512fp16, __AVX512FP16__, zmm, 7, 0, edx, 23)                       \
-  X86(amx_tile, __AMX_TILE__, amx, 7, 0, edx, 24)                           \
-  X86(amx_int8, __AMX_INT8__, amx, 7, 0, edx, 25)                           \
-  X86(avxvnni, __AVXVNNI__, ymm, 7, 1, eax, 4)                              \
-  X86(avx512bf16, __AVX512BF16__, zmm, 7, 1, eax, 5)                        \
-  ARM(neon, __ARM_NEON, hwcap, 1)                                           \
-  ARM(neon_fp16, __ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10)           \
-  ARM(neon_dotprod, __ARM_FEATURE_DOTPROD, hwcap, 20)                       \
-  ARM(sve, __ARM_FEATURE_SVE, hwcap, 22)                                    \
-  ARM(sve2, __ARM_FEATURE_SVE2, hwcap2, 1)                                  \
-  ARM(neon_i8mm, __ARM_FEATURE_MATMUL_INT8, hwcap2, 13)                     \
+#define FEWBITS_FEATURES(X86, ARM)                                   \
+  X86(sse3, __SSE3__, sse, 1, 0, ecx, 0)                             \
+  X86(ssse3, __SSSE3__, sse, 1, 0, ecx, 9)                           \
+  X86(sse4_1, __SSE4_1__, sse, 1, 0, ecx, 19)                        \
+  X86(sse4_2, __SSE4_2__, sse, 1, 0, ecx, 20)                        \
+  X86(movbe, __MOVBE__, sse, 1, 0, ecx, 22)                          \
+  X86(popcnt, __POPCNT__, sse, 1, 0, ecx, 23)                        \
+  X86(avx, __AVX__, ymm, 1, 0, ecx, 28)                              \
+  X86(f16c, __F16C__, ymm, 1, 0, ecx, 29)                            \
+  X86(fma, __FMA__, ymm, 1, 0, ecx, 12)                              \
+  X86(lzcnt, __LZCNT__, sse, 0x80000001, 0, ecx, 5)                  \
+  X86(bmi, __BMI__, sse, 7, 0, ebx, 3)                               \
+  X86(avx2, __AVX2__, ymm, 7, 0, ebx, 5)                             \
+  X86(bmi2, __BMI2__, sse, 7, 0, ebx, 8)                             \
+  X86(adx, __ADX__, sse, 7, 0, ebx, 19)                              \
+  X86(avx512f, __AVX512F__, zmm, 7, 0, ebx, 16)                      \
+  X86(avx512dq, __AVX512DQ__, zmm, 7, 0, ebx, 17)                    \
+  X86(avx512ifma, __AVX512IFMA__, zmm, 7, 0, ebx, 21)                \
+  X86(avx512cd, __AVX512CD__, zmm, 7, 0, ebx, 28)                    \
+  X86(avx512bw, __AVX512BW__, zmm, 7, 0, ebx, 30)                    \
+  X86(avx512vl, __AVX512VL__, zmm, 7, 0, ebx, 31)                    \
+  X86(avx512vbmi, __AVX512VBMI__, zmm, 7, 0, ecx, 1)                 \
+  X86(avx512vbmi2, __AVX512VBMI2__, zmm, 7, 0, ecx, 6)               \
+  X86(gfni, __GFNI__, sse, 7, 0, ecx, 8)                             \
+  X86(vaes, __VAES__, ymm, 7, 0, ecx, 9)                             \
+  X86(vpclmulqdq, __VPCLMULQDQ__, ymm, 7, 0, ecx, 10)                \
+  X86(avx512vnni, __AVX512VNNI__, zmm, 7, 0, ecx, 11)                \
+  X86(avx512bitalg, __AVX512BITALG__, zmm, 7, 0, ecx, 12)            \
+  X86(avx512vpopcntdq, __AVX512VPOPCNTDQ__, zmm, 7, 0, ecx, 14)      \
+  X86(avx512vp2intersect, __AVX512VP2INTERSECT__, zmm, 7, 0, edx, 8) \
+  X86(amx_bf16, __AMX_BF16__, amx, 7, 0, edx, 22)                    \
+  X86(avx512fp16, __AVX512FP16__, zmm, 7, 0, edx, 23)                \
+  X86(amx_tile, __AMX_TILE__, amx, 7, 0, edx, 24)                    \
+  X86(amx_int8, __AMX_INT8__, amx, 7, 0, edx, 25)                    \
+  X86(avxvnni, __AVXVNNI__, ymm, 7, 1, eax, 4)                       \
+  X86(avx512bf16, __AVX512BF16__, zmm, 7, 1, eax, 5)                 \
+  ARM(neon, __ARM_NEON, hwcap, 1)                                    \
+  ARM(neon_fp16, __ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10)    \
+  ARM(neon_dotprod, __ARM_FEATURE_DOTPROD, hwcap, 20)                \
+  ARM(sve, __ARM_FEATURE_SVE, hwcap, 22)                             \
+  ARM(sve2, __ARM_FEATURE_SVE2, hwcap2, 1)                           \
+  ARM(neon_i8mm, __ARM_FEATURE_MATMUL_INT8, hwcap2, 13)              \
   ARM(neon_bf16, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, hwcap2, 14)
 
 namespace fewbits {
@@ -80,9 +80,7 @@ struct isa {
   [[nodiscard]] FEWBITS_INLINE constexpr isa with(feature which) const {
     return {features | std::uint64_t{1} << static_cast<unsigned>(which)};
   }
-  FEWBITS_INLINE friend constexpr bool operator==(isa a, isa b) {
-    return a.features == b.features;
-  }
+  FEWBITS_INLINE friend constexpr bool operator==(isa a, isa b) { return a.features == b.features; }
 };
 
 /// Plain C++.

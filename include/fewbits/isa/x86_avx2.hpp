@@ -35,7 +35,9 @@ struct vec<Isa> {
   FEWBITS_INLINE static const __m128i* m128(const unsigned char* src) {
     return reinterpret_cast<const __m128i*>(src);
   }
-  FEWBITS_INLINE static __m128i* m128(unsigned char* dst) { return reinterpret_cast<__m128i*>(dst); }
+  FEWBITS_INLINE static __m128i* m128(unsigned char* dst) {
+    return reinterpret_cast<__m128i*>(dst);
+  }
 
   FEWBITS_INLINE static u32 load8(const unsigned char* src) {
     return _mm256_cvtepu8_epi32(_mm_loadl_epi64(m128(src)));

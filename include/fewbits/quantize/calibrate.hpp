@@ -70,8 +70,8 @@ FEWBITS_INLINE constexpr affine<Code> minmax_parameters(const value_range& range
 /// Errors: none.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src) {
-  const auto range = detail::calibration_kernel<Isa>::range_of(
-      src.data(), static_cast<std::size_t>(src.size()));
+  const auto range =
+      detail::calibration_kernel<Isa>::range_of(src.data(), static_cast<std::size_t>(src.size()));
   return {detail::absmax_scale<Code>(range), 0};
 }
 
@@ -80,8 +80,8 @@ template <class Code, isa Isa = native, contiguous Src>
 /// 0 is then a code, so padding and ReLU zeros are exact. Data and errors as `calibrate_absmax`.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src) {
-  return detail::minmax_parameters<Code>(detail::calibration_kernel<Isa>::range_of(
-      src.data(), static_cast<std::size_t>(src.size())));
+  return detail::minmax_parameters<Code>(
+      detail::calibration_kernel<Isa>::range_of(src.data(), static_cast<std::size_t>(src.size())));
 }
 
 /// `calibrate_absmax` for each row or group of a matrix. The scales are written to `scales`, of
@@ -104,9 +104,9 @@ template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_minmax(
     const matrix_view<const float>& src, array_view<float> scales,
     array_view<std::int32_t> zero_points) {
-  const affine<Code, Granularity> parameters{.scale = {scales.data(), scales.size()},
-                                             .zero_point = {zero_points.data(),
-                                                            zero_points.size()}};
+  const affine<Code, Granularity> parameters{
+      .scale = {scales.data(), scales.size()},
+      .zero_point = {zero_points.data(), zero_points.size()}};
   detail::check_parameters(parameters, src.rows(), src.cols());
   for (std::size_t i = 0; i < src.rows(); ++i)
     for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols())) {

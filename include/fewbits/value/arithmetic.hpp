@@ -15,9 +15,8 @@ namespace detail {
 /// The number significand * 2^(exponent - 127), reduced to 64 bits with a sticky one.
 FEWBITS_INLINE constexpr unpacked normalize(bool negative, int exponent, uint128 significand) {
   const std::uint64_t high = static_cast<std::uint64_t>(significand >> 64);
-  const int shift = high != 0
-                        ? __builtin_clzll(high)
-                        : 64 + __builtin_clzll(static_cast<std::uint64_t>(significand));
+  const int shift = high != 0 ? __builtin_clzll(high)
+                              : 64 + __builtin_clzll(static_cast<std::uint64_t>(significand));
   significand <<= shift;
   const bool sticky = static_cast<std::uint64_t>(significand) != 0;
   return {number_kind::finite, negative, exponent - shift,
@@ -42,8 +41,8 @@ FEWBITS_INLINE constexpr unpacked sum(const unpacked& a, const unpacked& b) {
   if (a.kind == number_kind::zero) return b;
   if (b.kind == number_kind::zero) return a;
 
-  const bool swap = a.exponent < b.exponent ||
-                    (a.exponent == b.exponent && a.significand < b.significand);
+  const bool swap =
+      a.exponent < b.exponent || (a.exponent == b.exponent && a.significand < b.significand);
   const unpacked& large = swap ? b : a;
   const unpacked& small = swap ? a : b;
   // One bit is kept free at the top for the carry. The small operand loses bits only when it is
@@ -203,8 +202,8 @@ FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
   } else if constexpr (Operation == operation::multiply) {
     return pack_number<To, Policy>(product(x, y), random);
   } else {
-    constexpr bool narrow = !is_stochastic(Policy.round) && operand_precision<Left>() <= 32 && operand_precision<Right>() <= 32 &&
-                            format_of<To>.precision() <= 30;
+    constexpr bool narrow = !is_stochastic(Policy.round) && operand_precision<Left>() <= 32 &&
+                            operand_precision<Right>() <= 32 && format_of<To>.precision() <= 30;
     return pack_number<To, Policy>(quotient<narrow>(x, y), random);
   }
 }
@@ -273,7 +272,22 @@ concept nested_operands = operands<Left, Right> && !std::is_void_v<common_float_
 
 // The operators. A pair of formats of which neither contains the other is deleted: the built-in
 // operator on `float` would be taken silently.
-#define FEWBITS_OPERATOR(symbol, function)                                           template <class Left, class Right>                                                        requires detail::nested_operands<Left, Right>                                         [[nodiscard]] FEWBITS_INLINE constexpr auto operator symbol(Left a, Right b) {            return function<detail::common_float_t<Left, Right>>(a, b);                           }                                                                                  template <class Left, class Right>                                                        requires(detail::operands<Left, Right> && !detail::nested_operands<Left, Right>)           void operator symbol(Left a, Right b) = delete;                                         template <float_format Format, number Right>                                            requires std::is_same_v<detail::common_float_t<basic_float<Format>, Right>, basic_float<Format>>   FEWBITS_INLINE constexpr basic_float<Format>& operator symbol##=(basic_float<Format>& a, Right b) {     return a = a symbol b;                                                           }
+#define FEWBITS_OPERATOR(symbol, function)                                                 \
+  template <class Left, class Right>                                                       \
+    requires detail::nested_operands<Left, Right>                                          \
+  [[nodiscard]] FEWBITS_INLINE constexpr auto operator symbol(Left a, Right b) {           \
+    return function<detail::common_float_t<Left, Right>>(a, b);                            \
+  }                                                                                        \
+  template <class Left, class Right>                                                       \
+    requires(detail::operands<Left, Right> && !detail::nested_operands<Left, Right>)       \
+  void operator symbol(Left a, Right b) = delete;                                          \
+  template <float_format Format, number Right>                                             \
+    requires std::is_same_v<detail::common_float_t<basic_float<Format>, Right>,            \
+                            basic_float<Format>>                                           \
+  FEWBITS_INLINE constexpr basic_float<Format>& operator symbol##=(basic_float<Format>& a, \
+                                                                   Right b) {              \
+    return a = a symbol b;                                                                 \
+  }
 FEWBITS_OPERATOR(+, add)
 FEWBITS_OPERATOR(-, sub)
 FEWBITS_OPERATOR(*, mul)

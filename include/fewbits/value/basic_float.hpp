@@ -39,9 +39,7 @@ class basic_float {
   FEWBITS_INLINE constexpr explicit(!is_lossless<From, basic_float>) basic_float(From value)
       : bits_(convert_from(value)) {}
 
-  FEWBITS_INLINE constexpr operator native_type() const {
-    return convert_to<native_type>();
-  }
+  FEWBITS_INLINE constexpr operator native_type() const { return convert_to<native_type>(); }
 
   template <class To>
     requires(!std::is_same_v<To, native_type> &&

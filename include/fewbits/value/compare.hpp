@@ -38,15 +38,15 @@ FEWBITS_INLINE constexpr order compare_numbers(Left a, Right b) {
 
 // Formats of which neither contains the other are not compared: `bf16{1} == fp16{1}` is deleted, as
 // their sum is. The six operators are written out because device code has no std::partial_ordering.
-#define FEWBITS_COMPARISON(symbol, condition)                                      \
-  template <class Left, class Right>                                                    \
-    requires detail::nested_operands<Left, Right>                                       \
-  [[nodiscard]] FEWBITS_INLINE constexpr bool operator symbol(Left a, Right b) {        \
-    const detail::order order = detail::compare_numbers(a, b);                     \
-    return condition;                                                              \
-  }                                                                                \
-  template <class Left, class Right>                                                    \
-    requires(detail::operands<Left, Right> && !detail::nested_operands<Left, Right>)         \
+#define FEWBITS_COMPARISON(symbol, condition)                                        \
+  template <class Left, class Right>                                                 \
+    requires detail::nested_operands<Left, Right>                                    \
+  [[nodiscard]] FEWBITS_INLINE constexpr bool operator symbol(Left a, Right b) {     \
+    const detail::order order = detail::compare_numbers(a, b);                       \
+    return condition;                                                                \
+  }                                                                                  \
+  template <class Left, class Right>                                                 \
+    requires(detail::operands<Left, Right> && !detail::nested_operands<Left, Right>) \
   void operator symbol(Left a, Right b) = delete;
 FEWBITS_COMPARISON(==, order == detail::order::equal)
 FEWBITS_COMPARISON(!=, order != detail::order::equal)

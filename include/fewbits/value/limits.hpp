@@ -89,10 +89,10 @@ class std::numeric_limits<fewbits::basic_float<Format>> {
       fewbits::detail::double_of_code<Format>(Format.max_finite_code()));
 
   /// The smallest positive normal number.
-  FEWBITS_INLINE static constexpr type (min)() noexcept {
+  FEWBITS_INLINE static constexpr type(min)() noexcept {
     return from_code(Format.min_normal_code());
   }
-  FEWBITS_INLINE static constexpr type (max)() noexcept {
+  FEWBITS_INLINE static constexpr type(max)() noexcept {
     return from_code(Format.max_finite_code());
   }
   FEWBITS_INLINE static constexpr type lowest() noexcept {
@@ -154,9 +154,13 @@ class std::numeric_limits<fewbits::basic_int<Format>> {
   static constexpr int min_exponent10 = 0;
   static constexpr int max_exponent10 = 0;
 
-  FEWBITS_INLINE static constexpr type (min)() noexcept { return type::from_code(Format.min_code()); }
+  FEWBITS_INLINE static constexpr type(min)() noexcept {
+    return type::from_code(Format.min_code());
+  }
   FEWBITS_INLINE static constexpr type lowest() noexcept { return (min)(); }
-  FEWBITS_INLINE static constexpr type (max)() noexcept { return type::from_code(Format.max_code()); }
+  FEWBITS_INLINE static constexpr type(max)() noexcept {
+    return type::from_code(Format.max_code());
+  }
   FEWBITS_INLINE static constexpr type epsilon() noexcept { return type{}; }
   FEWBITS_INLINE static constexpr type round_error() noexcept { return type{}; }
   FEWBITS_INLINE static constexpr type infinity() noexcept { return type{}; }

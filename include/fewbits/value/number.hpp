@@ -88,8 +88,8 @@ FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
 template <integer T>
 FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
   const bool negative = value < T{};
-  const std::uint64_t magnitude = negative ? 0 - static_cast<std::uint64_t>(value)
-                                           : static_cast<std::uint64_t>(value);
+  const std::uint64_t magnitude =
+      negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
   if (magnitude == 0) return {};
   const int shift = __builtin_clzll(magnitude);
   return {number_kind::finite, negative, 63 - shift, magnitude << shift};
@@ -104,7 +104,8 @@ FEWBITS_INLINE constexpr To pack_number(const unpacked& x, std::uint32_t random 
 template <integer T>
 FEWBITS_INLINE constexpr bool is_integer_subset(const float_format& format) {
   constexpr bool has_sign = std::is_signed_v<T>;
-  constexpr int value_bits = std::is_same_v<T, bool> ? 1 : static_cast<int>(sizeof(T)) * 8 - has_sign;
+  constexpr int value_bits =
+      std::is_same_v<T, bool> ? 1 : static_cast<int>(sizeof(T)) * 8 - has_sign;
   if (!format.has_zero() || (has_sign && !format.is_signed) || format.quantum_exponent() > 0 ||
       value_bits > format.precision())
     return false;

@@ -34,7 +34,8 @@ class packed_span {
   static_assert(width <= 8, "fewbits: packed_span holds elements of at most 8 bits");
 
  public:
-  using byte_type = std::conditional_t<std::is_const_v<Element>, const unsigned char, unsigned char>;
+  using byte_type =
+      std::conditional_t<std::is_const_v<Element>, const unsigned char, unsigned char>;
 
   FEWBITS_INLINE constexpr packed_span() = default;
   /// `size` elements, the first of which is element `offset` of the memory at `data`.
