@@ -164,13 +164,15 @@ FEWBITS_INLINE constexpr bool is_subset(const float_format& f, const float_forma
          (g.max_finite_code() & g.mantissa_mask()) << (52 - g.mantissa_bits);
 }
 
-/// Whether the product of any finite value of `f` with one of `g` is a value of `wide`, and no
-/// nonzero product is subnormal there: then hardware that computes in `wide` makes no rounding,
+/// Whether the product of any finite value of `f` with one of `g` is a value of `wide`, and neither
+/// it nor an operand is subnormal there: then hardware that computes in `wide` makes no rounding,
 /// whatever its rounding mode and however it treats subnormals.
 FEWBITS_INLINE constexpr bool is_product_exact(const float_format& f, const float_format& g,
                                                const float_format& wide) {
   return f.precision() + g.precision() <= wide.precision() &&
          f.max_exponent() + g.max_exponent() + 1 <= wide.max_exponent() &&
+         f.min_positive_exponent() >= wide.min_exponent() &&
+         g.min_positive_exponent() >= wide.min_exponent() &&
          f.min_positive_exponent() + g.min_positive_exponent() >= wide.min_exponent();
 }
 

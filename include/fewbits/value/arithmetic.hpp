@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// Correctly rounded + - * / between any numbers, into any format.
+// Correctly rounded + - * /, sqrt, fma and remainder of any numbers, into any format.
 #pragma once
 
 #include <fewbits/config.hpp>
 #include <fewbits/value/basic_float.hpp>
+#include <fewbits/value/exact.hpp>
 #include <fewbits/value/unpacked.hpp>
 
 #include <type_traits>
@@ -11,95 +12,6 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
-
-/// The number significand * 2^(exponent - 127), reduced to 64 bits with a sticky one.
-FEWBITS_INLINE constexpr unpacked normalize(bool negative, int exponent, uint128 significand) {
-  const std::uint64_t high = static_cast<std::uint64_t>(significand >> 64);
-  const int shift = high != 0 ? __builtin_clzll(high)
-                              : 64 + __builtin_clzll(static_cast<std::uint64_t>(significand));
-  significand <<= shift;
-  const bool sticky = static_cast<std::uint64_t>(significand) != 0;
-  return {number_kind::finite, negative, exponent - shift,
-          static_cast<std::uint64_t>(significand >> 64) | (sticky ? 1U : 0U)};
-}
-
-/// The NaN that an operation on `a` and `b` passes on, if either is one: the first.
-FEWBITS_INLINE constexpr const unpacked& first_nan(const unpacked& a, const unpacked& b) {
-  return a.kind == number_kind::nan ? a : b;
-}
-
-/// a + b, exact but for the sticky bit. `Mode` decides the sign of an exact zero.
-template <rounding Mode>
-FEWBITS_INLINE constexpr unpacked sum(const unpacked& a, const unpacked& b) {
-  if (a.kind == number_kind::nan || b.kind == number_kind::nan) return first_nan(a, b);
-  if (a.kind == number_kind::infinity)
-    return b.kind == number_kind::infinity && a.negative != b.negative ? default_nan : a;
-  if (b.kind == number_kind::infinity) return b;
-  constexpr bool zero_sign = Mode == rounding::toward_negative;
-  if (a.kind == number_kind::zero && b.kind == number_kind::zero)
-    return {number_kind::zero, a.negative == b.negative ? a.negative : zero_sign, 0, 0};
-  if (a.kind == number_kind::zero) return b;
-  if (b.kind == number_kind::zero) return a;
-
-  const bool swap =
-      a.exponent < b.exponent || (a.exponent == b.exponent && a.significand < b.significand);
-  const unpacked& large = swap ? b : a;
-  const unpacked& small = swap ? a : b;
-  // One bit is kept free at the top for the carry. The small operand loses bits only when it is
-  // shifted by 64 or more; then at most one leading bit cancels and the sticky bit stays far below
-  // the rounding position.
-  const int distance = large.exponent - small.exponent;
-  const uint128 whole = static_cast<uint128>(large.significand) << 63;
-  const uint128 wide = static_cast<uint128>(small.significand) << 63;
-  uint128 part = 1;
-  if (distance < 127) {
-    part = wide >> distance;
-    if (part << distance != wide) part |= 1;
-  }
-  const uint128 total = a.negative == b.negative ? whole + part : whole - part;
-  if (total == 0) return {number_kind::zero, zero_sign, 0, 0};
-  return normalize(large.negative, large.exponent + 1, total);
-}
-
-FEWBITS_INLINE constexpr unpacked product(const unpacked& a, const unpacked& b) {
-  if (a.kind == number_kind::nan || b.kind == number_kind::nan) return first_nan(a, b);
-  const bool negative = a.negative != b.negative;
-  if (a.kind == number_kind::infinity || b.kind == number_kind::infinity) {
-    if (a.kind == number_kind::zero || b.kind == number_kind::zero) return default_nan;
-    return {number_kind::infinity, negative, 0, 0};
-  }
-  if (a.kind == number_kind::zero || b.kind == number_kind::zero)
-    return {number_kind::zero, negative, 0, 0};
-  return normalize(negative, a.exponent + b.exponent + 1,
-                   static_cast<uint128>(a.significand) * b.significand);
-}
-
-/// a / b. With `Narrow`, operands of at most 32 significant bits give a quotient of 32 or 33 bits and
-/// a sticky one, in 64-bit arithmetic; else it has 63 or 64.
-template <bool Narrow>
-FEWBITS_INLINE constexpr unpacked quotient(const unpacked& a, const unpacked& b) {
-  if (a.kind == number_kind::nan || b.kind == number_kind::nan) return first_nan(a, b);
-  const bool negative = a.negative != b.negative;
-  if (a.kind == number_kind::infinity || b.kind == number_kind::zero) {
-    if (a.kind == b.kind) return default_nan;
-    return {number_kind::infinity, negative, 0, 0};
-  }
-  if (a.kind == number_kind::zero || b.kind == number_kind::infinity)
-    return {number_kind::zero, negative, 0, 0};
-  const int exponent = a.exponent - b.exponent;
-  if constexpr (Narrow) {
-    const std::uint64_t divisor = b.significand >> 32;
-    const std::uint64_t ratio = a.significand / divisor;
-    const bool sticky = ratio * divisor != a.significand;
-    return normalize(negative, exponent + 94,
-                     static_cast<uint128>(ratio) << 1 | (sticky ? 1U : 0U));
-  } else {
-    const uint128 dividend = static_cast<uint128>(a.significand) << 63;
-    const uint128 ratio = dividend / b.significand;
-    const bool sticky = ratio * b.significand != dividend;
-    return normalize(negative, exponent + 63, ratio << 1 | (sticky ? 1U : 0U));
-  }
-}
 
 /// The significant bits that an operand of type `T` can have.
 template <number T>
@@ -167,6 +79,12 @@ FEWBITS_INLINE constexpr bool is_finite_number(T value) {
   }
 }
 
+/// A stochastic mode looks at 33 bits beyond the kept ones, and an exact result may be longer than the
+/// 64 bits that `unpacked` holds.
+template <floating To, cast_policy Policy>
+inline constexpr bool has_enough_bits =
+    !is_stochastic(Policy.round) || format_of<To>.precision() <= 31;
+
 /// One operation, rounded once. Three ways, the first that applies at run time:
 /// - the hardware's, where the result type is float or double and so are the operands;
 /// - the hardware's in a wider type, where that is exact, and one conversion (a zero takes the third
@@ -174,9 +92,7 @@ FEWBITS_INLINE constexpr bool is_finite_number(T value) {
 /// - integers.
 template <class To, cast_policy Policy, operation Operation, class Left, class Right>
 FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
-  // A stochastic mode looks at 33 bits beyond the kept ones, and an exact result may be longer than
-  // the 64 bits that `unpacked` holds.
-  static_assert(!is_stochastic(Policy.round) || format_of<To>.precision() <= 31,
+  static_assert(has_enough_bits<To, Policy>,
                 "fewbits: stochastic arithmetic has results of at most 31 bits of precision");
   constexpr bool is_sum = Operation == operation::add || Operation == operation::subtract;
   if (!__builtin_is_constant_evaluated()) {
@@ -198,13 +114,13 @@ FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
   unpacked y = unpack_number(b);
   if constexpr (is_sum) {
     if (Operation == operation::subtract && y.kind != number_kind::nan) y.negative = !y.negative;
-    return pack_number<To, Policy>(sum<Policy.round>(x, y), random);
+    return pack_number<To, Policy>(narrow(sum<Policy.round>(widen(x), widen(y))), random);
   } else if constexpr (Operation == operation::multiply) {
-    return pack_number<To, Policy>(product(x, y), random);
+    return pack_number<To, Policy>(narrow(product(x, y)), random);
   } else {
-    constexpr bool narrow = !is_stochastic(Policy.round) && operand_precision<Left>() <= 32 &&
-                            operand_precision<Right>() <= 32 && format_of<To>.precision() <= 30;
-    return pack_number<To, Policy>(quotient<narrow>(x, y), random);
+    constexpr bool is_narrow = !is_stochastic(Policy.round) && operand_precision<Left>() <= 32 &&
+                               operand_precision<Right>() <= 32 && format_of<To>.precision() <= 30;
+    return pack_number<To, Policy>(quotient<is_narrow>(x, y), random);
   }
 }
 
@@ -239,6 +155,67 @@ template <floating To, cast_policy Policy = cast_policy{}, number Left, number R
 template <floating To, cast_policy Policy = cast_policy{}, number Left, number Right>
 [[nodiscard]] FEWBITS_INLINE constexpr To div(Left a, Right b, std::uint32_t random = 0) {
   return detail::operate<To, Policy, detail::operation::divide>(a, b, random);
+}
+
+/// The square root; see `add`. That of a negative number is NaN, that of -0 is -0.
+template <floating To, cast_policy Policy = cast_policy{}, number Operand>
+[[nodiscard]] FEWBITS_INLINE constexpr To sqrt(Operand x, std::uint32_t random = 0) {
+  static_assert(detail::has_enough_bits<To, Policy>,
+                "fewbits: stochastic arithmetic has results of at most 31 bits of precision");
+  if (!__builtin_is_constant_evaluated()) {
+    if constexpr (detail::is_native<To, Policy, Operand, Operand>()) {
+      if constexpr (format_of<To> == formats::fp32) {
+        return To{__builtin_sqrtf(static_cast<float>(x))};
+      } else {
+        return To{__builtin_sqrt(static_cast<double>(x))};
+      }
+    }
+  }
+  constexpr bool is_narrow = !is_stochastic(Policy.round) &&
+                             detail::operand_precision<Operand>() <= 32 &&
+                             format_of<To>.precision() <= 30;
+  return detail::pack_number<To, Policy>(detail::square_root<is_narrow>(detail::unpack_number(x)),
+                                         random);
+}
+
+/// a * b + c with one rounding; see `add`. 0 * inf + c is the canonical NaN unless c is a NaN.
+/// The factors together have at most 120 bits of precision (all floats do).
+template <floating To, cast_policy Policy = cast_policy{}, number Left, number Right, number Addend>
+[[nodiscard]] FEWBITS_INLINE constexpr To fma(Left a, Right b, Addend c, std::uint32_t random = 0) {
+  static_assert(detail::has_enough_bits<To, Policy>,
+                "fewbits: stochastic arithmetic has results of at most 31 bits of precision");
+  static_assert(detail::operand_precision<Left>() + detail::operand_precision<Right>() <= 120,
+                "fewbits: the factors of fma have at most 120 bits of precision together");
+  if (!__builtin_is_constant_evaluated()) {
+    if constexpr (detail::is_native<To, Policy, Left, Right>() &&
+                  detail::is_native<To, Policy, Addend, Addend>()) {
+      if constexpr (format_of<To> == formats::fp32) {
+        return To{
+            __builtin_fmaf(static_cast<float>(a), static_cast<float>(b), static_cast<float>(c))};
+      } else {
+        return To{
+            __builtin_fma(static_cast<double>(a), static_cast<double>(b), static_cast<double>(c))};
+      }
+    }
+  }
+  return detail::pack_number<To, Policy>(
+      detail::fused<Policy.round>(detail::unpack_number(a), detail::unpack_number(b),
+                                  detail::unpack_number(c)),
+      random);
+}
+
+/// x - n y for the integer n nearest to x / y, ties to even n; exact, then rounded to `To`.
+/// Source: IEEE 754-2019 clause 5.3.1.
+template <floating To, cast_policy Policy = cast_policy{}, number Left, number Right>
+[[nodiscard]] FEWBITS_INLINE constexpr To remainder(Left x, Right y) {
+  return detail::pack_number<To, Policy>(
+      detail::remainder<true>(detail::unpack_number(x), detail::unpack_number(y)));
+}
+/// x - n y for the integer n = x / y truncated; exact, then rounded to `To`. Source: C's fmod.
+template <floating To, cast_policy Policy = cast_policy{}, number Left, number Right>
+[[nodiscard]] FEWBITS_INLINE constexpr To fmod(Left x, Right y) {
+  return detail::pack_number<To, Policy>(
+      detail::remainder<false>(detail::unpack_number(x), detail::unpack_number(y)));
 }
 
 namespace detail {
@@ -293,6 +270,29 @@ FEWBITS_OPERATOR(-, sub)
 FEWBITS_OPERATOR(*, mul)
 FEWBITS_OPERATOR(/, div)
 #undef FEWBITS_OPERATOR
+
+// The functions with the type of their operands' arithmetic, found by argument-dependent lookup. Their
+// first template parameter is not a type, so that fma<To>(...) does not mean them.
+
+template <float_format Format>
+[[nodiscard]] FEWBITS_INLINE constexpr basic_float<Format> sqrt(basic_float<Format> x) {
+  return sqrt<basic_float<Format>>(x);
+}
+template <int = 0, class Left, class Right, class Addend>
+  requires(detail::nested_operands<detail::common_float_t<Left, Right>, Addend>)
+[[nodiscard]] FEWBITS_INLINE constexpr auto fma(Left a, Right b, Addend c) {
+  return fma<detail::common_float_t<detail::common_float_t<Left, Right>, Addend>>(a, b, c);
+}
+template <int = 0, class Left, class Right>
+  requires detail::nested_operands<Left, Right>
+[[nodiscard]] FEWBITS_INLINE constexpr auto remainder(Left x, Right y) {
+  return remainder<detail::common_float_t<Left, Right>>(x, y);
+}
+template <int = 0, class Left, class Right>
+  requires detail::nested_operands<Left, Right>
+[[nodiscard]] FEWBITS_INLINE constexpr auto fmod(Left x, Right y) {
+  return fmod<detail::common_float_t<Left, Right>>(x, y);
+}
 
 /// The same value.
 template <float_format Format>

@@ -63,7 +63,8 @@ class basic_int {
       if (value < Format.min_code()) return Format.min_code();
       if (value > Format.max_code()) return Format.max_code();
     } else {
-      if (value > static_cast<std::uint64_t>(Format.max_code())) return Format.max_code();
+      const std::uint64_t magnitude = value;
+      if (magnitude > static_cast<std::uint64_t>(Format.max_code())) return Format.max_code();
     }
     return static_cast<std::int64_t>(value);
   }
