@@ -4,7 +4,7 @@
 // the flags.
 #include "odr/use_everything.hpp"
 
-#include <fewbits/convert.hpp>
+#include <fewbits/fewbits.hpp>
 #include <fewbits/isa/cpu.hpp>
 
 #include <cstdint>
@@ -70,6 +70,43 @@ void use_bulk_convert(digest& out, const float (&src)[37]) {
   for (const float x : back) out.add(x);
 }
 
+// Integer products are exact, so these answers too must agree.
+void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
+  using codes = fb::array_view<std::int8_t>;
+  std::int8_t a[36];
+  std::uint8_t b[36];
+  std::int32_t c[36];
+  float scales[6];
+  float floats[36];
+  const fb::array_view<const float> tensor{src, 36};
+  const fb::matrix_view<const float> matrix{src, 6, 6};
+  const fb::matrix_view<float> result{floats, 6, 6};
+
+  const auto symmetric = fb::calibrate_absmax<std::int8_t>(tensor);
+  fb::quantize(tensor, symmetric, codes{a, 36});
+  fb::dequantize(codes{a, 36}, symmetric, fb::array_view<float>{floats, 36});
+  const auto shifted = fb::calibrate_minmax<std::uint8_t>(tensor);
+  fb::quantize(tensor, shifted, fb::array_view<std::uint8_t>{b, 36});
+  fb::gemm(fb::matrix_view<const std::uint8_t>{b, 6, 6},
+           fb::transposed(fb::matrix_view<const std::int8_t>{a, 6, 6}),
+           fb::matrix_view<std::int32_t>{c, 6, 6});
+  for (const std::int32_t x : c) out.add(static_cast<std::uint64_t>(x));
+
+  const auto rows =
+      fb::calibrate_absmax<std::int8_t, fb::per_row>(matrix, fb::array_view<float>{scales, 6});
+  fb::quantize(matrix, rows, fb::matrix_view<std::int8_t>{a, 6, 6});
+  fb::dequantize(fb::matrix_view<const std::int8_t>{a, 6, 6}, rows, result);
+  for (const float x : floats) out.add(x);
+
+  // Not promised to be the same everywhere: called, and not looked at.
+  fb::bf16 narrow[37];
+  fb::convert(fb::array_view<const float>{src}, fb::array_view<fb::bf16>{narrow});
+  const fb::matrix_view<const fb::bf16> operand{narrow, 6, 6};
+  fb::gemm(operand, operand, result, fb::scale_bias{.scale = 0.5f} | fb::relu{});
+  fb::gemm(operand, matrix, result);
+  fb::gemm(matrix, matrix, result);
+}
+
 [[gnu::noinline]] std::uint64_t use_everything() {
   digest out;
   volatile std::uint8_t code = 0x2b;  // not a constant, or everything would be folded
@@ -88,6 +125,8 @@ void use_bulk_convert(digest& out, const float (&src)[37]) {
   use_bulk_convert<fb::bf16>(out, floats);
   use_bulk_convert<fb::fp16>(out, floats);
   use_bulk_convert<fb::fp8_e4m3>(out, floats);
+  use_quantize_and_gemm(out, floats);
+  out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();
 }
 
