@@ -20,6 +20,8 @@
 #include <fewbits/value/classify.hpp>
 #include <fewbits/value/compare.hpp>
 #include <fewbits/value/convert_scalar.hpp>
+#include <fewbits/value/functions.hpp>
+#include <fewbits/value/hash.hpp>
 #include <fewbits/value/limits.hpp>
 #include <fewbits/value/number.hpp>
 #include <fewbits/value/rounding.hpp>

@@ -34,7 +34,7 @@ class basic_float {
 
   /// Nearest even, one rounding. Implicit when lossless. A number of the same format, such as
   /// `float` for `fp32`, is taken bit for bit.
-  template <number From>
+  template <convertible_number From>
     requires(!std::is_same_v<From, basic_float>)
   FEWBITS_INLINE constexpr explicit(!is_lossless<From, basic_float>) basic_float(From value)
       : bits_(convert_from(value)) {}
@@ -75,13 +75,10 @@ class basic_float {
  private:
   template <class From>
   FEWBITS_INLINE static constexpr storage_type convert_from(From value) {
-    if constexpr (integer<From>) {
-      return convert<basic_float>(value).bits_;
-    } else if constexpr (format_of<From> == Format) {
-      return detail::bits_of(value);
-    } else {
-      return convert<basic_float>(value).bits_;
+    if constexpr (floating<From>) {
+      if constexpr (format_of<From> == Format) return detail::bits_of(value);
     }
+    return convert<basic_float>(value).bits_;
   }
 
   template <class To>

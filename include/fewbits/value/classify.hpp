@@ -5,6 +5,8 @@
 #include <fewbits/config.hpp>
 #include <fewbits/value/basic_float.hpp>
 
+#include <cstdint>
+
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
@@ -24,6 +26,17 @@ template <float_format Format>
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr bool isnormal(basic_float<Format> x) {
   return isfinite(x) && (x.bits() & Format.magnitude_mask()) >= Format.min_normal_code();
+}
+/// Whether `x` is nonzero and smaller than every normal number in magnitude.
+template <float_format Format>
+[[nodiscard]] FEWBITS_INLINE constexpr bool issubnormal(basic_float<Format> x) {
+  const std::uint64_t magnitude = x.bits() & Format.magnitude_mask();
+  return magnitude != 0 && magnitude < Format.min_normal_code();
+}
+/// Whether `x` is +0 or -0.
+template <float_format Format>
+[[nodiscard]] FEWBITS_INLINE constexpr bool iszero(basic_float<Format> x) {
+  return Format.has_zero() && (x.bits() & Format.magnitude_mask()) == 0 && !isnan(x);
 }
 /// Whether `x` is negative, -0 and negative NaN included. The one NaN of a format whose NaN takes
 /// the code of -0 has no sign.

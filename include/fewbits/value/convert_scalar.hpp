@@ -19,14 +19,14 @@ inline namespace FEWBITS_ABI {
 ///           largest finite value of that sign.
 /// Errors:   none; constexpr; independent of the floating-point environment and of -ffast-math.
 /// Source:   IEEE 754-2019 clauses 4.3 and 5.4.2; OCP OFP8 1.0; P3109 interim report 4.0.
-template <floating To, cast_policy Policy = cast_policy{}, number From>
+template <floating To, cast_policy Policy = cast_policy{}, convertible_number From>
   requires(!is_stochastic(Policy.round))
 [[nodiscard]] FEWBITS_INLINE constexpr To convert(From value) {
   return detail::pack_number<To, Policy>(detail::unpack_number(value));
 }
 
 /// The same with stochastic rounding; `random` is uniform in 0..2^32-1.
-template <floating To, cast_policy Policy, number From>
+template <floating To, cast_policy Policy, convertible_number From>
   requires(is_stochastic(Policy.round))
 [[nodiscard]] FEWBITS_INLINE constexpr To convert(From value, std::uint32_t random) {
   return detail::pack_number<To, Policy>(detail::unpack_number(value), random);

@@ -4,6 +4,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/fwd.hpp>
+#include <fewbits/value/exact.hpp>
 #include <fewbits/value/unpacked.hpp>
 
 #include <cstdint>
@@ -27,6 +28,10 @@ concept integer = std::is_integral_v<T> && sizeof(T) <= 8;
 
 template <class T>
 concept number = floating<T> || integer<T>;
+
+/// What can be converted: `long double` too, with which arithmetic is the language's own.
+template <class T>
+concept convertible_number = number<T> || std::is_same_v<T, long double>;
 
 namespace detail {
 
@@ -95,6 +100,69 @@ FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
   return {number_kind::finite, negative, 63 - shift, magnitude << shift};
 }
 
+/// A number from the fields of a format with 15 exponent bits, its significand aligned to the left.
+FEWBITS_INLINE constexpr unpacked unpack_extended(bool negative, int field, uint128 significand) {
+  constexpr int bias = 16383;
+  if (field == 2 * bias + 1) {
+    const std::uint64_t payload = static_cast<std::uint64_t>(significand << 1 >> 64);
+    if (significand << 1 == 0) return {number_kind::infinity, negative, 0, 0};
+    return {number_kind::nan, negative, 0, top_bit | payload};
+  }
+  if (significand == 0) return {number_kind::zero, negative, 0, 0};
+  return narrow(normalize(negative, (field == 0 ? 1 : field) - bias, significand));
+}
+
+/// For constant expressions, where the bits of a long double are out of reach: arithmetic that is exact.
+FEWBITS_INLINE constexpr unpacked unpack_by_arithmetic(long double value) {
+  const bool negative = __builtin_copysignl(1, value) < 0;
+  if (value != value) return {number_kind::nan, negative, 0, top_bit};
+  if (value == 0) return {number_kind::zero, negative, 0, 0};
+  long double rest = negative ? -value : value;
+  if (rest > __LDBL_MAX__) return {number_kind::infinity, negative, 0, 0};
+  int scale = 0;
+  if constexpr (__LDBL_MAX_EXP__ > __DBL_MAX_EXP__) {
+    // All formats lie between 2^-1074 and 2^1024: what is beyond 2^1024 overflows, and what is below
+    // 2^-1200 rounds as the tiniest number does, in the stochastic modes too.
+    if (rest >= 0x1p1024L) return {number_kind::finite, negative, 1 << 14, top_bit | 1};
+    if (rest < 0x1p-1200L) return {number_kind::finite, negative, -(1 << 14), top_bit | 1};
+    if (rest >= 0x1p500L) {
+      rest *= 0x1p-600L;
+      scale = 600;
+    } else if (rest < 0x1p-500L) {
+      rest *= 0x1p700L;
+      scale = -700;
+    }
+  }
+  // Three doubles hold the 113 bits of the longest type.
+  wide_unpacked total{};
+  for (int part = 0; part < 3 && rest != 0; ++part) {
+    const double piece = static_cast<double>(rest);
+    rest -= static_cast<long double>(piece);
+    total = sum<rounding::nearest_even>(total, widen(unpack<formats::fp64>(bits_of(piece))));
+  }
+  unpacked result = narrow(total);
+  result.negative = negative;
+  result.exponent += scale;
+  return result;
+}
+
+FEWBITS_INLINE constexpr unpacked unpack_number(long double value) {
+  if (!__builtin_is_constant_evaluated() && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+    std::uint64_t words[2] = {};
+    __builtin_memcpy(words, &value, sizeof(value));
+    if constexpr (__LDBL_MANT_DIG__ == 64) {
+      return unpack_extended((words[1] >> 15 & 1) != 0, static_cast<int>(words[1] & 0x7fff),
+                             static_cast<uint128>(words[0]) << 64);
+    } else if constexpr (__LDBL_MANT_DIG__ == 113) {
+      const int field = static_cast<int>(words[1] >> 48 & 0x7fff);
+      const uint128 fraction = (static_cast<uint128>(words[1]) << 64 | words[0]) << 16 >> 1;
+      const uint128 integer_bit = field == 0 ? 0 : static_cast<uint128>(1) << 127;
+      return unpack_extended(words[1] >> 63 != 0, field, integer_bit | fraction);
+    }
+  }
+  return unpack_by_arithmetic(value);
+}
+
 template <floating To, cast_policy Policy = cast_policy{}>
 FEWBITS_INLINE constexpr To pack_number(const unpacked& x, std::uint32_t random = 0) {
   return value_of_bits<To>(pack<format_of<To>, Policy>(x, random));
@@ -119,7 +187,9 @@ FEWBITS_INLINE constexpr bool is_integer_subset(const float_format& format) {
 
 template <class From, class To>
 FEWBITS_INLINE constexpr bool is_lossless_conversion() {
-  if constexpr (integer<From>) {
+  if constexpr (std::is_same_v<From, long double>) {
+    return false;
+  } else if constexpr (integer<From>) {
     return is_integer_subset<From>(format_of<To>);
   } else {
     return is_subset(format_of<From>, format_of<To>);
@@ -129,7 +199,7 @@ FEWBITS_INLINE constexpr bool is_lossless_conversion() {
 }  // namespace detail
 
 /// Whether every value of `From` is a value of `To`: then the conversion is implicit.
-template <number From, floating To>
+template <convertible_number From, floating To>
 inline constexpr bool is_lossless = detail::is_lossless_conversion<From, To>();
 
 }  // namespace FEWBITS_ABI
