@@ -23,7 +23,9 @@
 // Every function that is not a template on `isa` carries FEWBITS_INLINE. Such a function leaves no
 // symbol behind, not even at -O0, so objects compiled with different -m flags cannot exchange
 // bodies at link time.
-#define FEWBITS_INLINE FEWBITS_HOST_DEVICE __attribute__((always_inline)) inline
+#define FEWBITS_INLINE FEWBITS_HOST_DEVICE FEWBITS_HOST_INLINE
+// The same for what CUDA devices lack (long double).
+#define FEWBITS_HOST_INLINE __attribute__((always_inline)) inline
 
 // For kernels: their symbol names contain the `isa`, so they may stay out of line.
 #define FEWBITS_NOINLINE __attribute__((noinline))

@@ -83,7 +83,8 @@ class basic_float {
 
   template <class To>
   FEWBITS_INLINE constexpr To convert_to() const {
-    if constexpr (format_of<To> == Format) {
+    // Not a comparison of the formats: nvcc 13 takes it for an access to run-time storage.
+    if constexpr (std::is_same_v<basic_float<format_of<To>>, basic_float>) {
       return detail::value_of_bits<To>(bits_);
     } else {
       return convert<To>(*this);

@@ -29,13 +29,13 @@ template <float_format Format>
 }
 /// Whether `x` is nonzero and smaller than every normal number in magnitude.
 template <float_format Format>
-[[nodiscard]] FEWBITS_INLINE constexpr bool issubnormal(basic_float<Format> x) {
+[[nodiscard]] FEWBITS_INLINE constexpr bool is_subnormal(basic_float<Format> x) {
   const std::uint64_t magnitude = x.bits() & Format.magnitude_mask();
   return magnitude != 0 && magnitude < Format.min_normal_code();
 }
 /// Whether `x` is +0 or -0.
 template <float_format Format>
-[[nodiscard]] FEWBITS_INLINE constexpr bool iszero(basic_float<Format> x) {
+[[nodiscard]] FEWBITS_INLINE constexpr bool is_zero(basic_float<Format> x) {
   return Format.has_zero() && (x.bits() & Format.magnitude_mask()) == 0 && !isnan(x);
 }
 /// Whether `x` is negative, -0 and negative NaN included. The one NaN of a format whose NaN takes

@@ -101,7 +101,7 @@ FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
 }
 
 /// A number from the fields of a format with 15 exponent bits, its significand aligned to the left.
-FEWBITS_INLINE constexpr unpacked unpack_extended(bool negative, int field, uint128 significand) {
+FEWBITS_HOST_INLINE constexpr unpacked unpack_extended(bool negative, int field, uint128 significand) {
   constexpr int bias = 16383;
   if (field == 2 * bias + 1) {
     const std::uint64_t payload = static_cast<std::uint64_t>(significand << 1 >> 64);
@@ -113,7 +113,7 @@ FEWBITS_INLINE constexpr unpacked unpack_extended(bool negative, int field, uint
 }
 
 /// For constant expressions, where the bits of a long double are out of reach: arithmetic that is exact.
-FEWBITS_INLINE constexpr unpacked unpack_by_arithmetic(long double value) {
+FEWBITS_HOST_INLINE constexpr unpacked unpack_by_arithmetic(long double value) {
   const bool negative = __builtin_copysignl(1, value) < 0;
   if (value != value) return {number_kind::nan, negative, 0, top_bit};
   if (value == 0) return {number_kind::zero, negative, 0, 0};
@@ -146,7 +146,7 @@ FEWBITS_INLINE constexpr unpacked unpack_by_arithmetic(long double value) {
   return result;
 }
 
-FEWBITS_INLINE constexpr unpacked unpack_number(long double value) {
+FEWBITS_HOST_INLINE constexpr unpacked unpack_number(long double value) {
   if (!__builtin_is_constant_evaluated() && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
     std::uint64_t words[2] = {};
     __builtin_memcpy(words, &value, sizeof(value));
@@ -187,7 +187,7 @@ FEWBITS_INLINE constexpr bool is_integer_subset(const float_format& format) {
 
 template <class From, class To>
 FEWBITS_INLINE constexpr bool is_lossless_conversion() {
-  if constexpr (std::is_same_v<From, long double>) {
+  if constexpr (!number<From>) {
     return false;
   } else if constexpr (integer<From>) {
     return is_integer_subset<From>(format_of<To>);
