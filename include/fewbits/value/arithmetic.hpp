@@ -19,7 +19,7 @@ FEWBITS_INLINE constexpr int operand_precision() {
   if constexpr (floating<T>) {
     return format_of<T>.precision();
   } else {
-    return static_cast<int>(sizeof(T)) * 8;
+    return integer_format_of<T>.bits;
   }
 }
 
@@ -97,8 +97,8 @@ FEWBITS_INLINE constexpr To operate(Left a, Right b, std::uint32_t random) {
   constexpr bool is_sum = Operation == operation::add || Operation == operation::subtract;
   if (!__builtin_is_constant_evaluated()) {
     if constexpr (is_native<To, Policy, Left, Right>()) {
-      using native = native_of<To>;
-      return To{apply<Operation>(static_cast<native>(a), static_cast<native>(b))};
+      using hardware = native_of<To>;
+      return To{apply<Operation>(static_cast<hardware>(a), static_cast<hardware>(b))};
     } else if constexpr (Operation != operation::divide) {
       using wide = decltype(exact_native<is_sum, Left, Right>());
       if constexpr (!std::is_void_v<wide>) {

@@ -52,7 +52,11 @@ class basic_float {
   /// is whether the value is nonzero.
   template <integer To>
   FEWBITS_INLINE constexpr explicit operator To() const {
-    return detail::to_integer<To>(detail::unpack<Format>(bits_));
+    if constexpr (std::is_same_v<To, bool>) {
+      return detail::unpack<Format>(bits_).kind != detail::number_kind::zero;
+    } else {
+      return convert<To, truncating>(*this);
+    }
   }
 
   /// Bits above the width of the format are ignored.

@@ -4,6 +4,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/fwd.hpp>
+#include <fewbits/value/convert_scalar.hpp>
 #include <fewbits/value/number.hpp>
 
 #include <cstdint>
@@ -13,8 +14,8 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 
 /// An integer in `Format`, two's complement in the low bits of the smallest unsigned storage type;
-/// the bits above are zero. Conversion from built-in integers saturates and is explicit; conversion
-/// to `int` (or wider, where needed) is implicit, so arithmetic is that of `int`.
+/// the bits above are zero. Conversion from other numbers saturates and is explicit; conversion to
+/// `int` (or unsigned, where needed) is implicit, so arithmetic is that of `int`.
 template <int_format Format>
 class basic_int {
   static_assert(Format.is_supported() && Format.fraction_bits == 0,
@@ -28,9 +29,11 @@ class basic_int {
 
   basic_int() = default;
 
-  /// The nearest value of the format.
-  template <integer From>
-  FEWBITS_INLINE constexpr explicit basic_int(From value) : bits_(from_code(clamp(value)).bits_) {}
+  /// Toward zero, then the nearest value of the format; NaN gives 0.
+  template <convertible_number From>
+    requires(!std::is_same_v<From, basic_int>)
+  FEWBITS_INLINE constexpr explicit basic_int(From value)
+      : bits_(convert<basic_int, truncating>(value).bits_) {}
 
   FEWBITS_INLINE constexpr operator native_type() const {
     constexpr int shift = 32 - Format.bits;
@@ -57,18 +60,6 @@ class basic_int {
   }
 
  private:
-  template <class From>
-  FEWBITS_INLINE static constexpr std::int64_t clamp(From value) {
-    if constexpr (std::is_signed_v<From>) {
-      if (value < Format.min_code()) return Format.min_code();
-      if (value > Format.max_code()) return Format.max_code();
-    } else {
-      const std::uint64_t magnitude = value;
-      if (magnitude > static_cast<std::uint64_t>(Format.max_code())) return Format.max_code();
-    }
-    return static_cast<std::int64_t>(value);
-  }
-
   storage_type bits_;
 };
 

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/value/exact.hpp>
+#include <fewbits/value/long_double.hpp>
 #include <fewbits/value/number.hpp>
 #include <fewbits/value/rounding.hpp>
 
@@ -34,24 +36,48 @@ template <floating To, cast_policy Policy, convertible_number From>
 
 namespace detail {
 
-/// Truncated toward zero; values beyond the range become the nearest integer of the type, NaN zero.
+/// A number without fraction, as the nearest value of an integer type; NaN gives 0.
 template <integer To>
-FEWBITS_INLINE constexpr To to_integer(const unpacked& x) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return x.kind != number_kind::zero;
-  } else {
-    constexpr int value_bits = static_cast<int>(sizeof(To)) * 8 - std::is_signed_v<To>;
-    constexpr std::uint64_t largest = ~std::uint64_t{0} >> (64 - value_bits);
-    if (x.kind == number_kind::zero || x.kind == number_kind::nan) return To{0};
-    if (x.negative && !std::is_signed_v<To>) return To{0};
-    if (x.kind == number_kind::infinity || x.exponent >= value_bits)
-      return static_cast<To>(x.negative ? ~largest : largest);
-    if (x.exponent < 0) return To{0};
+FEWBITS_INLINE constexpr To clamp_to_integer(const unpacked& x) {
+  constexpr int_format format = integer_format_of<To>;
+  constexpr int value_bits = format.bits - (format.is_signed ? 1 : 0);
+  constexpr std::uint64_t largest = ~std::uint64_t{0} >> (64 - value_bits);
+  std::uint64_t code = 0;
+  if (x.kind == number_kind::nan || x.kind == number_kind::zero ||
+      (x.negative && !format.is_signed)) {
+    code = 0;
+  } else if (x.kind == number_kind::infinity || x.exponent >= value_bits) {
+    code = x.negative ? ~largest : largest;
+  } else if (x.exponent >= 0) {
     const std::uint64_t magnitude = x.significand >> (63 - x.exponent);
-    return static_cast<To>(x.negative ? 0 - magnitude : magnitude);
+    code = x.negative ? 0 - magnitude : magnitude;
+  }
+  if constexpr (is_basic_int<To>) {
+    return To::from_code(static_cast<std::int64_t>(code));
+  } else {
+    return static_cast<To>(code);
   }
 }
 
+template <integer To, rounding Mode>
+FEWBITS_INLINE constexpr To to_integer(const unpacked& x, std::uint32_t random = 0) {
+  return clamp_to_integer<To>(round_to_integer<Mode>(x, random));
+}
+
 }  // namespace detail
+
+/// `value` rounded to an integer of type `To`, by Policy.round. Beyond the range the nearest integer of
+/// the type, whatever Policy.over says; NaN gives 0.
+template <integer To, cast_policy Policy = cast_policy{}, convertible_number From>
+  requires(!is_stochastic(Policy.round))
+[[nodiscard]] FEWBITS_INLINE constexpr To convert(From value) {
+  return detail::to_integer<To, Policy.round>(detail::unpack_number(value));
+}
+template <integer To, cast_policy Policy, convertible_number From>
+  requires(is_stochastic(Policy.round))
+[[nodiscard]] FEWBITS_INLINE constexpr To convert(From value, std::uint32_t random) {
+  return detail::to_integer<To, Policy.round>(detail::unpack_number(value), random);
+}
+
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

@@ -187,6 +187,18 @@ FEWBITS_INLINE constexpr unpacked remainder(const unpacked& x, const unpacked& y
   return narrow(normalize(negative, y.exponent + 63, rest));
 }
 
+/// x rounded to an integer.
+template <rounding Mode>
+FEWBITS_INLINE constexpr unpacked round_to_integer(const unpacked& x, std::uint32_t random = 0) {
+  if (x.kind != number_kind::finite || x.exponent >= 63) return x;
+  const shifted parts = shift_right(x.significand, 63 - x.exponent);
+  const bool is_odd = (parts.whole & 1) != 0;
+  const std::uint64_t whole =
+      parts.whole + (rounds_up<Mode>(parts.fraction, is_odd, x.negative, random) ? 1U : 0U);
+  if (whole == 0) return {number_kind::zero, x.negative, 0, 0};
+  return narrow(normalize(x.negative, 127, whole));
+}
+
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

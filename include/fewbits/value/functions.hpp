@@ -42,18 +42,6 @@ FEWBITS_INLINE constexpr basic_float<Format> next(basic_float<Format> x) {
   return Format.is_signed ? value_of_bits<basic_float<Format>>(x.bits() ^ Format.sign_mask()) : x;
 }
 
-/// x rounded to an integer.
-template <rounding Mode>
-FEWBITS_INLINE constexpr unpacked round_to_integer(const unpacked& x) {
-  if (x.kind != number_kind::finite || x.exponent >= 63) return x;
-  const shifted parts = shift_right(x.significand, 63 - x.exponent);
-  const std::uint64_t whole =
-      parts.whole +
-      (rounds_up<Mode>(parts.fraction, (parts.whole & 1) != 0, x.negative, 0) ? 1U : 0U);
-  if (whole == 0) return {number_kind::zero, x.negative, 0, 0};
-  return narrow(normalize(x.negative, 127, whole));
-}
-
 template <rounding Mode, float_format Format>
 FEWBITS_INLINE constexpr basic_float<Format> integral(basic_float<Format> x) {
   return pack_number<basic_float<Format>>(round_to_integer<Mode>(unpack<Format>(x.bits())));
@@ -105,7 +93,7 @@ template <float_format Format, number Target>
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr typename basic_float<Format>::native_type ulp(
     basic_float<Format> x) {
-  using native = typename basic_float<Format>::native_type;
+  using hardware = typename basic_float<Format>::native_type;
   detail::unpacked number = detail::unpack<Format>(x.bits());
   number.negative = false;
   if (number.kind == detail::number_kind::finite || number.kind == detail::number_kind::zero) {
@@ -114,7 +102,7 @@ template <float_format Format>
     const int exponent = is_subnormal ? Format.min_exponent() : number.exponent;
     number = {detail::number_kind::finite, false, exponent - Format.mantissa_bits, detail::top_bit};
   }
-  return detail::pack_number<native>(number);
+  return detail::pack_number<hardware>(number);
 }
 
 /// floor(log2(|x|)); the smallest int for 0 and NaN, the largest for infinity (C's ilogb).
