@@ -318,7 +318,6 @@ TEST(Arithmetic, FollowsEveryRoundingMode) {
   add_policy_rows<fb::fp8_e4m3>(rows, "fp8_e4m3");
   add_policy_rows<fb::scale_ue4m3>(rows, "scale_ue4m3");
   add_policy_rows<fb::fp16>(rows, "fp16");
-  add_policy_rows<fb::bf16>(rows, "bf16");
   add_policy_rows<fb::fp32>(rows, "fp32");
   rows.push_back(
       make_policy_row<fb::fp64, fb::cast_policy{.round = fb::rounding::toward_negative}>("fp64"));
@@ -392,8 +391,6 @@ TEST(Arithmetic, RoundsMixedOperandsOnceIntoAnyFormat) {
       make_mixed<fp8_e4m3, float, double>("fp8_e4m3", "fp32", "fp64"),
       make_mixed<fp8_e5m2, double, double, odd>("fp8_e5m2", "fp64", "fp64"),
       make_mixed<bf16, fp16, fb::scale_e8m0>("bf16", "fp16", "scale_e8m0"),
-      make_mixed<float, bf16, fp16>("fp32", "bf16", "fp16"),
-      make_mixed<float, double, double>("fp32", "fp64", "fp64"),
       make_mixed<double, float, bf16>("fp64", "fp32", "bf16"),
       make_mixed<fb::scale_ue4m3, fp8_e4m3, fp4_e2m1>("scale_ue4m3", "fp8_e4m3", "fp4_e2m1"),
       make_mixed<fb::scale_e8m0, bf16, bf16>("scale_e8m0", "bf16", "bf16"),
@@ -405,7 +402,6 @@ TEST(Arithmetic, RoundsMixedOperandsOnceIntoAnyFormat) {
       make_mixed<float, float, std::int64_t, odd>("fp32", "fp32", "int64"),
       make_mixed<fb::fp8_e4m3fnuz, std::uint64_t, std::uint64_t>("fp8_e4m3fnuz", "uint64",
                                                                  "uint64"),
-      make_mixed<double, std::uint64_t, std::int64_t>("fp64", "uint64", "int64"),
   };
   for (const mixed_row& row : rows) {
     checker check;
@@ -476,11 +472,11 @@ TEST(Arithmetic, SpecialValuesFollowIeee754) {
 // Constant evaluation takes the integer path, run time often the hardware: both must agree. ------
 
 template <class Type>
-constexpr std::array<u64, op_count * 24 * 24> constant_table() {
-  std::array<u64, op_count * 24 * 24> results{};
+constexpr std::array<u64, op_count * 10 * 10> constant_table() {
+  std::array<u64, op_count * 10 * 10> results{};
   std::size_t at = 0;
-  for (u64 i = 0; i < 24; ++i) {
-    for (u64 j = 0; j < 24; ++j) {
+  for (u64 i = 0; i < 10; ++i) {
+    for (u64 j = 0; j < 10; ++j) {
       // Multiplication by an odd number spreads the codes over the range.
       using storage = typename Type::storage_type;
       const auto a = Type::from_bits(static_cast<storage>(i * 0x9e3779b97f4a7c15U >> 9));

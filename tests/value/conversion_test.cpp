@@ -60,7 +60,8 @@ u64 convert_double(double value, std::uint32_t random) {
 /// Which policies are instantiated: everything for formats that differ in their special codes, else
 /// one row and the interesting columns, to save compile time.
 constexpr bool is_instantiated(bool all, std::size_t round, std::size_t beyond) {
-  return all || beyond == 0 || round == 0 || (beyond == 3 && round >= 2 && round <= 5);
+  return all || (beyond == 0 && round <= 6) || round == 0 ||
+         (beyond == 3 && round >= 2 && round <= 5);
 }
 
 template <class To, bool All, std::size_t... Index>
@@ -92,7 +93,7 @@ const std::vector<target>& targets() {
       using To = typename decltype(type)::type;
       constexpr bool all = std::is_same_v<To, fb::fp16> || std::is_same_v<To, fb::fp8_e4m3> ||
                            std::is_same_v<To, fb::fp8_e4m3fnuz> ||
-                           std::is_same_v<To, fb::fp4_e2m1> || std::is_same_v<To, fb::fp4_e3m0> ||
+
                            std::is_same_v<To, fb::scale_e8m0> ||
                            std::is_same_v<To, fb::scale_ue4m3>;
       made.push_back(make_target<To, all>(oracle::of(name)));
@@ -306,6 +307,7 @@ TEST(Conversion, StochasticRoundingIsExactOnAverage) {
   for (const std::size_t round : {std::size_t{6}, std::size_t{7}, std::size_t{8}}) {
     for (const target& to : targets()) {
       if (!is_listed(to) || to.format->points().size() > 300 || !to.format->has_zero()) continue;
+      if (to.any[round][0] == nullptr) continue;
       checker check;
       for (std::size_t i = 0; i + 1 < to.format->points().size(); i += 3) {
         const oracle::point low = to.format->points()[i], high = to.format->points()[i + 1];
@@ -321,6 +323,41 @@ TEST(Conversion, StochasticRoundingIsExactOnAverage) {
             return std::string(to.format->name()) + ": " + std::to_string(above) +
                    " of 256 went up, not " + std::to_string(fraction);
           });
+        }
+      }
+    }
+  }
+}
+
+// Fractions of a step that are an odd multiple of 2^-33, where rule C rounds half to even, and the
+// doubles next to them, which differ far below the 64 bits that a shift can keep.
+TEST(Conversion, StochasticRoundingTellsTiesOfTheRandomWordApart) {
+  for (const target& to : targets()) {
+    if (!is_listed(to) || !to.format->has_zero()) continue;
+    checker check;
+    for (const std::size_t i : {std::size_t{0}, std::size_t{1}, to.format->points().size() / 2}) {
+      const oracle::point low = to.format->points()[i], high = to.format->points()[i + 1];
+      const oracle::number start = oracle::finite(false, low.significand, low.exponent);
+      const int step = std::min(low.exponent, high.exponent);
+      const u64 gap =
+          (high.significand << (high.exponent - step)) - (low.significand << (low.exponent - step));
+      for (const u64 odd : {1U, 3U, 5U, 7U, 1025U, 99999U, 99997U, 0xffffffffU, 0xfffffffdU}) {
+        const double x = double_of(oracle::add(start, oracle::finite(false, gap * odd, step - 33)));
+        for (const double near : {x, std::nextafter(x, 0.0), std::nextafter(x, 2 * x)}) {
+          const oracle::number exact = oracle::exact(near);
+          const oracle::neighbours n = to.format->find(exact);
+          for (const mode round : {mode::stochastic_c, mode::stochastic_a, mode::stochastic_b}) {
+            const from_double convert = to.any[static_cast<std::size_t>(round)][0];
+            if (convert == nullptr) continue;
+            const u64 least = to.format->least_word_up(exact, n, round);
+            for (const u64 word : {least - 1, least, least + 1}) {
+              const auto random = static_cast<std::uint32_t>(word);
+              const oracle::policy how{round, over::ieee};
+              check.expect(*to.format, convert(near, random),
+                           to.format->encode_between(exact, n, how, random), exact,
+                           [&] { return text_of(near, how, random); });
+            }
+          }
         }
       }
     }
