@@ -35,8 +35,9 @@ struct scale_bias {
   template <class Value>
   FEWBITS_INLINE void apply(Value* values, std::size_t count, std::size_t row,
                             std::size_t col) const {
-    const float whole = row_scale.empty() ? scale : scale * row_scale[row];
-    for (std::size_t j = 0; j < count; ++j) values[j] *= static_cast<Value>(whole);
+    for (std::size_t j = 0; j < count; ++j) values[j] *= static_cast<Value>(scale);
+    if (!row_scale.empty())
+      for (std::size_t j = 0; j < count; ++j) values[j] *= static_cast<Value>(row_scale[row]);
     if (!column_scale.empty())
       for (std::size_t j = 0; j < count; ++j)
         values[j] *= static_cast<Value>(column_scale[col + j]);
