@@ -275,13 +275,13 @@ TEST(Gemm, StaysWithinTheBoundOfItsArithmetic) {
         for (std::size_t j = 0; j < row.kernel.nr + 1; ++j) {
           long double sum = 0, magnitude = 0;
           for (std::size_t l = 0; l < k; ++l) {
-            const long double term =
-                static_cast<long double>(p.a_values()[i * k + l]) * p.b_values()[j * k + l];
+            const long double term = static_cast<long double>(p.a_values()[i * k + l]) *
+                                     static_cast<long double>(p.b_values()[j * k + l]);
             sum += term;
             magnitude += std::fabs(term);
           }
-          const long double error = std::fabs(p.c_value(i, j) - sum);
-          ASSERT_LE(error, gamma * magnitude)
+          const long double got = static_cast<long double>(p.c_value(i, j));
+          ASSERT_LE(std::fabs(got - sum), static_cast<long double>(gamma) * magnitude)
               << p.text() << " at " << i << ", " << j << ": got " << p.c_value(i, j) << ", want "
               << static_cast<double>(sum);
         }
@@ -362,14 +362,15 @@ TEST(Gemm, TakesAWorkspaceOfAnyAlignment) {
     std::vector<unsigned char> got(want.size());
     // Memory that ends at the guard page, and that much before it.
     for (std::size_t shift = 0; shift < 64; ++shift) {
-      unsigned char* const workspace = memory().workspace.ending(bytes + shift);
-      std::memset(workspace - 64, untouched, bytes + shift + 64);
+      unsigned char* const before = memory().workspace.ending(64 + bytes + shift);
+      unsigned char* const workspace = before + 64;
+      std::memset(before, untouched, 64 + bytes + shift);
       row.run({m, n, k, a.data(), b.data(), got.data(), row.a_is_transposed ? m : k,
                row.b_is_transposed ? k : n, n, workspace, bytes, runner::executor()});
       if (shift == 0) want = got;
       ASSERT_TRUE(got == want) << name_of(row) << ", workspace " << shift << " before the end";
       for (std::size_t i = 0; i < 64; ++i)
-        ASSERT_EQ(workspace[i - 64], untouched) << name_of(row) << ", before the workspace";
+        ASSERT_EQ(before[i], untouched) << name_of(row) << ", before the workspace";
       for (std::size_t i = 0; i < shift; ++i)
         ASSERT_EQ(workspace[bytes + i], untouched) << name_of(row) << ", after the workspace";
     }
