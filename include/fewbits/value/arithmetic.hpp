@@ -13,13 +13,13 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// The significant bits that an operand of type `T` can have.
-template <number T>
+/// The significant bits that an operand of type `Type` can have.
+template <number Type>
 FEWBITS_INLINE constexpr int operand_precision() {
-  if constexpr (floating<T>) {
-    return format_of<T>.precision();
+  if constexpr (floating<Type>) {
+    return format_of<Type>.precision();
   } else {
-    return integer_format_of<T>.bits;
+    return integer_format_of<Type>.bits;
   }
 }
 
@@ -56,24 +56,24 @@ FEWBITS_INLINE constexpr bool is_native() {
   }
 }
 
-template <floating T>
-using native_of = std::conditional_t<is_subset(format_of<T>, formats::fp32), float, double>;
+template <floating Type>
+using native_of = std::conditional_t<is_subset(format_of<Type>, formats::fp32), float, double>;
 
 enum class operation { add, subtract, multiply, divide };
 
-template <operation Operation, class T>
-FEWBITS_INLINE constexpr T apply(T a, T b) {
+template <operation Operation, class Type>
+FEWBITS_INLINE constexpr Type apply(Type a, Type b) {
   if constexpr (Operation == operation::add) return a + b;
   if constexpr (Operation == operation::subtract) return a - b;
   if constexpr (Operation == operation::multiply) return a * b;
   if constexpr (Operation == operation::divide) return a / b;
 }
 
-template <number T>
-FEWBITS_INLINE constexpr bool is_finite_number(T value) {
-  if constexpr (floating<T>) {
+template <number Type>
+FEWBITS_INLINE constexpr bool is_finite_number(Type value) {
+  if constexpr (floating<Type>) {
     const std::uint64_t code = bits_of(value);
-    return !is_nan_code<format_of<T>>(code) && !is_infinity_code<format_of<T>>(code);
+    return !is_nan_code<format_of<Type>>(code) && !is_infinity_code<format_of<Type>>(code);
   } else {
     return true;
   }

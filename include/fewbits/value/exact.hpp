@@ -64,18 +64,18 @@ FEWBITS_INLINE constexpr wide_unpacked sum(const wide_unpacked& a, const wide_un
 
   const bool swap =
       a.exponent < b.exponent || (a.exponent == b.exponent && a.significand < b.significand);
-  const wide_unpacked& large = swap ? b : a;
-  const wide_unpacked& small = swap ? a : b;
-  const int distance = large.exponent - small.exponent + 1;
-  const uint128 whole = large.significand >> 1 | (large.significand & 1);
+  const wide_unpacked& greater = swap ? b : a;
+  const wide_unpacked& lesser = swap ? a : b;
+  const int distance = greater.exponent - lesser.exponent + 1;
+  const uint128 whole = greater.significand >> 1 | (greater.significand & 1);
   uint128 part = 1;
   if (distance < 128) {
-    part = small.significand >> distance;
-    if (part << distance != small.significand) part |= 1;
+    part = lesser.significand >> distance;
+    if (part << distance != lesser.significand) part |= 1;
   }
   const uint128 total = a.negative == b.negative ? whole + part : whole - part;
   if (total == 0) return {number_kind::zero, zero_sign, 0, 0};
-  return normalize(large.negative, large.exponent + 1, total);
+  return normalize(greater.negative, greater.exponent + 1, total);
 }
 
 /// a * b, exact.

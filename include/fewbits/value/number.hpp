@@ -12,34 +12,35 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-template <class T>
+template <class Type>
 inline constexpr bool is_basic_float = false;
 template <float_format Format>
 inline constexpr bool is_basic_float<basic_float<Format>> = true;
 
 /// A float type of the library, `float` or `double`.
-template <class T>
-concept floating = is_basic_float<T> || std::is_same_v<T, float> || std::is_same_v<T, double>;
+template <class Type>
+concept floating =
+    is_basic_float<Type> || std::is_same_v<Type, float> || std::is_same_v<Type, double>;
 
-template <class T>
+template <class Type>
 inline constexpr bool is_basic_int = false;
 template <int_format Format>
 inline constexpr bool is_basic_int<basic_int<Format>> = true;
 
 /// An integer type of the library or a built-in one (bool and the character types too).
-template <class T>
-concept integer = is_basic_int<T> || (std::is_integral_v<T> && sizeof(T) <= 8);
+template <class Type>
+concept integer = is_basic_int<Type> || (std::is_integral_v<Type> && sizeof(Type) <= 8);
 
-template <class T>
-concept number = floating<T> || integer<T>;
+template <class Type>
+concept number = floating<Type> || integer<Type>;
 
 /// What can be converted: `long double` too, with which arithmetic is the language's own.
-template <class T>
-concept convertible_number = number<T> || std::is_same_v<T, long double>;
+template <class Type>
+concept convertible_number = number<Type> || std::is_same_v<Type, long double>;
 
 namespace detail {
 
-template <class T>
+template <class Type>
 struct format_of_type;
 template <float_format Format>
 struct format_of_type<basic_float<Format>> {
@@ -54,11 +55,11 @@ struct format_of_type<double> {
   static constexpr float_format value = formats::fp64;
 };
 
-template <class T>
+template <class Type>
 struct format_of_integer {
   static constexpr int_format value{
-      .bits = std::is_same_v<T, bool> ? 1 : static_cast<int>(sizeof(T)) * 8,
-      .is_signed = std::is_signed_v<T>};
+      .bits = std::is_same_v<Type, bool> ? 1 : static_cast<int>(sizeof(Type)) * 8,
+      .is_signed = std::is_signed_v<Type>};
 };
 template <int_format Format>
 struct format_of_integer<basic_int<Format>> {
@@ -74,47 +75,47 @@ using uint_with_bits = std::conditional_t<
 }  // namespace detail
 
 /// The format of a float type; that of `float` is `formats::fp32`.
-template <floating T>
-inline constexpr float_format format_of = detail::format_of_type<T>::value;
+template <floating Type>
+inline constexpr float_format format_of = detail::format_of_type<Type>::value;
 
 /// The format of an integer type; that of `std::int8_t` is `formats::int8`.
-template <integer T>
-inline constexpr int_format integer_format_of = detail::format_of_integer<T>::value;
+template <integer Type>
+inline constexpr int_format integer_format_of = detail::format_of_integer<Type>::value;
 
 namespace detail {
 
 /// The code of a value.
-template <floating T>
-FEWBITS_INLINE constexpr uint_with_bits<format_of<T>.bits()> bits_of(T value) {
-  if constexpr (is_basic_float<T>) {
+template <floating Type>
+FEWBITS_INLINE constexpr uint_with_bits<format_of<Type>.bits()> bits_of(Type value) {
+  if constexpr (is_basic_float<Type>) {
     return value.bits();
   } else {
-    return bit_cast<uint_with_bits<format_of<T>.bits()>>(value);
+    return bit_cast<uint_with_bits<format_of<Type>.bits()>>(value);
   }
 }
 
 /// The value of a code.
-template <floating T>
-FEWBITS_INLINE constexpr T value_of_bits(std::uint64_t code) {
-  using storage = uint_with_bits<format_of<T>.bits()>;
-  if constexpr (is_basic_float<T>) {
-    return T::from_bits(static_cast<storage>(code));
+template <floating Type>
+FEWBITS_INLINE constexpr Type value_of_bits(std::uint64_t code) {
+  using storage = uint_with_bits<format_of<Type>.bits()>;
+  if constexpr (is_basic_float<Type>) {
+    return Type::from_bits(static_cast<storage>(code));
   } else {
-    return bit_cast<T>(static_cast<storage>(code));
+    return bit_cast<Type>(static_cast<storage>(code));
   }
 }
 
-template <floating T>
-FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
-  return unpack<format_of<T>>(bits_of(value));
+template <floating Type>
+FEWBITS_INLINE constexpr unpacked unpack_number(Type value) {
+  return unpack<format_of<Type>>(bits_of(value));
 }
 
-template <integer T>
-FEWBITS_INLINE constexpr unpacked unpack_number(T value) {
-  if constexpr (is_basic_int<T>) {
-    return unpack_number(static_cast<typename T::native_type>(value));
+template <integer Type>
+FEWBITS_INLINE constexpr unpacked unpack_number(Type value) {
+  if constexpr (is_basic_int<Type>) {
+    return unpack_number(static_cast<typename Type::native_type>(value));
   } else {
-    const bool negative = value < T{};
+    const bool negative = value < Type{};
     const std::uint64_t magnitude =
         negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
     if (magnitude == 0) return {};
@@ -128,11 +129,11 @@ FEWBITS_INLINE constexpr To pack_number(const unpacked& x, std::uint32_t random 
   return value_of_bits<To>(pack<format_of<To>, Policy>(x, random));
 }
 
-/// Whether every integer of type `T` is a value of `format`.
-template <integer T>
+/// Whether every integer of type `Type` is a value of `format`.
+template <integer Type>
 FEWBITS_INLINE constexpr bool is_integer_subset(const float_format& format) {
-  constexpr bool has_sign = integer_format_of<T>.is_signed;
-  constexpr int value_bits = integer_format_of<T>.bits - (has_sign ? 1 : 0);
+  constexpr bool has_sign = integer_format_of<Type>.is_signed;
+  constexpr int value_bits = integer_format_of<Type>.bits - (has_sign ? 1 : 0);
   if (!format.has_zero() || (has_sign && !format.is_signed) || format.quantum_exponent() > 0 ||
       value_bits > format.precision())
     return false;
