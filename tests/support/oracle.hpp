@@ -42,6 +42,7 @@ class natural {
   [[nodiscard]] int bit_length() const {
     return used_ == 0 ? 0 : static_cast<int>(used_) * 64 - __builtin_clzll(limbs_[used_ - 1]);
   }
+  [[nodiscard]] bool is_odd() const { return limb(0) % 2 != 0; }
   [[nodiscard]] u64 to_u64() const {
     require(used_ <= 1, "a natural number does not fit 64 bits");
     return used_ == 0 ? 0 : limbs_[0];
@@ -88,6 +89,11 @@ class natural {
     }
     if (carry != 0) product.push(carry);
     product.trim();
+    return product;
+  }
+  friend natural operator*(const natural& a, const natural& b) {
+    natural product;
+    for (std::size_t i = b.used_; i-- > 0;) product = (product << 64) + a * b.limbs_[i];
     return product;
   }
   friend natural operator<<(const natural& a, int count) {
@@ -290,6 +296,64 @@ inline number divide(const number& a, const number& b) {
   quotient.denominator = b.numerator.to_u64();
   quotient.exponent = a.exponent - b.exponent;
   return quotient;
+}
+
+/// A dyadic number that stands for sqrt(x): cut after at least 70 bits, with a one below the cut if
+/// anything is there. No value, midpoint or fraction that a rounding looks at is that long.
+inline number square_root(const number& x) {
+  if (x.is_nan() || x.is_zero()) return x;
+  if (x.negative) return nan();
+  if (x.is_infinity()) return x;
+  int shift = 142 - x.numerator.bit_length();
+  if ((x.exponent - shift) % 2 != 0) ++shift;
+  const natural square = x.numerator << shift;
+  u128 root = 0;
+  for (int bit = 72; bit >= 0; --bit) {
+    const natural attempt(root | u128{1} << bit);
+    if (compare(attempt * attempt, square) <= 0) root |= u128{1} << bit;
+  }
+  const bool inexact = compare(natural(root) * natural(root), square) != 0;
+  number result;
+  result.numerator = natural(root << 1 | (inexact ? 1U : 0U));
+  result.exponent = (x.exponent - shift) / 2 - 1;
+  return result;
+}
+
+/// IEEE 754-2019 clause 7.2 leaves 0 * inf + NaN open: here the NaN is passed on.
+inline number fused_multiply_add(const number& a, const number& b, const number& c,
+                                 mode round = mode::nearest_even) {
+  if (a.is_nan() || b.is_nan()) return a.is_nan() ? a : b;
+  return c.is_nan() ? c : add(multiply(a, b), c, round);
+}
+
+/// x - n * y, n the integer nearest to x / y (ties to even) or next to it toward zero.
+inline number remainder(const number& x, const number& y, bool nearest) {
+  if (x.is_nan()) return x;
+  if (y.is_nan()) return y;
+  if (x.is_infinity() || y.is_zero()) return nan();
+  if (y.is_infinity() || x.is_zero()) return x;
+  const int exponent = std::min(x.exponent, y.exponent);
+  const natural dividend = x.numerator << (x.exponent - exponent);
+  const natural divisor = y.numerator << (y.exponent - exponent);
+  // Schoolbook, in binary.
+  natural rest = dividend;
+  bool odd = false;
+  for (int bit = std::max(dividend.bit_length() - divisor.bit_length(), 0); bit >= 0; --bit) {
+    const natural step = divisor << bit;
+    const bool fits = compare(rest, step) >= 0;
+    if (fits) rest = rest - step;
+    if (bit == 0) odd = fits;
+  }
+  number result;
+  result.negative = x.negative;
+  result.exponent = exponent;
+  result.numerator = rest;
+  const int half = compare(rest + rest, divisor);
+  if (nearest && (half > 0 || (half == 0 && odd))) {
+    result.numerator = divisor - rest;
+    result.negative = !x.negative;
+  }
+  return result;
 }
 
 enum class infinities { none, ieee, below_top };
