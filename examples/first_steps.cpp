@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// First steps, the program of the README: one number, a range, integers with a scale, and a product.
+// First steps, the program of the README: one number, a range, integers with a scale, a product.
 // Exit status 1 if a result is not what the comments say.
 #include <fewbits/fewbits.hpp>
 
