@@ -320,10 +320,10 @@ value; scales are FP32, one for each of the two matrices unless the name says ot
   const format_row& int8 = find(formats, "int8 per tensor");
   std::printf(R"(
 Each step from 64 to 32, 16, 8 and 4 bits halves the bytes. Of the two 16-bit formats, FP16 buys
-precision (%.0f dB, BF16 %.0f) and BF16 buys range (up to %.1e, FP16 %g), which gradients need more
-than weights do. From 8 bits on it takes care. Integers mean nothing without a scale (INT8: %.0f%%
-right, with a scale %.0f%%), narrow floats are closer with one, and the fewer the bits, the fewer
-numbers should share it.
+precision (%.0f dB, BF16 %.0f) and BF16 buys range (up to %.1e, FP16 %g), which gradients need
+more than weights do. From 8 bits on it takes care. Integers mean nothing without a scale (INT8:
+%.0f%% right, with a scale %.0f%%), narrow floats are closer with one, and the fewer the bits, the
+fewer numbers should share it.
 )",
               fp16.plain->sqnr, bf16.plain->sqnr, bf16.largest, fp16.largest, int8.plain->accuracy,
               int8.with_scale->accuracy);
