@@ -121,13 +121,6 @@ class table {
   std::vector<entry> entries_;
 };
 
-/// a * b + c by the slow oracle: the first NaN among the operands wins over 0 * inf.
-inline oracle::number slow_fma(const oracle::number& a, const oracle::number& b,
-                               const oracle::number& c, oracle::mode round) {
-  if (!a.is_nan() && !b.is_nan() && c.is_nan()) return c;
-  return oracle::add(oracle::multiply(a, b), c, round);
-}
-
 /// The code of a * b + c, fast.
 class fma {
  public:
@@ -144,8 +137,9 @@ class fma {
   [[nodiscard]] u64 operator()(u64 a, u64 b, u64 c) const {
     const table::entry x = values_[a], y = values_[b], z = values_[c];
     if (x.special || y.special || z.special)
-      return format_.encode(
-          slow_fma(format_.decode(a), format_.decode(b), format_.decode(c), how_.round), how_);
+      return format_.encode(oracle::fused_multiply_add(format_.decode(a), format_.decode(b),
+                                                       format_.decode(c), how_.round),
+                            how_);
     const i128 product = (i128{x.value} * y.value) * (i128{1} << (2 * quantum_ - unit_));
     const i128 sum = product + i128{z.value} * (i128{1} << (quantum_ - unit_));
     const bool product_is_negative = x.negative != y.negative;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// fma of every triple of codes of every format of 8 bits or fewer, and of millions of random triples
-// of the wider ones, against exact integers.
+// Against exact integers: fma of every triple of codes of every format of 8 bits or fewer and of
+// millions of random triples of wider ones; sqrt of every code of up to 16 bits in every rounding mode;
+// remainder and fmod of every pair of codes of up to 8 bits.
 //
-// FEWBITS_PART="i/n" (0 <= i < n) restricts the run to the i-th of n slices of the triples.
+// FEWBITS_PART="i/n" (0 <= i < n) restricts the run to the i-th of n slices of the operands.
 #include <fewbits/value.hpp>
 
 #include <cstdint>
@@ -23,7 +24,7 @@ using compare::checker;
 using typed::from_code;
 using u64 = std::uint64_t;
 
-/// [first, last) of `count` triples.
+/// [first, last) of `count` operands.
 struct slice {
   u64 first, last;
 };
@@ -68,8 +69,8 @@ void check_every_triple(const char* name) {
     run(fixed_point::fma(format, {}));
   } else {
     run([&](u64 a, u64 b, u64 c) {
-      return format.encode(fixed_point::slow_fma(format.decode(a), format.decode(b),
-                                                 format.decode(c), oracle::mode::nearest_even));
+      return format.encode(oracle::fused_multiply_add(
+          format.decode(a), format.decode(b), format.decode(c), oracle::mode::nearest_even));
     });
   }
 }
@@ -118,16 +119,87 @@ void check_random_triples(const char* name, u64 count, u64 seed) {
     run(fixed_point::fma(format, {}));
   } else {
     run([&](u64 a, u64 b, u64 c) {
-      return format.encode(fixed_point::slow_fma(format.decode(a), format.decode(b),
-                                                 format.decode(c), oracle::mode::nearest_even));
+      return format.encode(oracle::fused_multiply_add(
+          format.decode(a), format.decode(b), format.decode(c), oracle::mode::nearest_even));
     });
   }
 }
 
-TEST(RandomTriples, of_fp16) { check_random_triples<fb::fp16>("fp16", 60'000'000, 1); }
-TEST(RandomTriples, of_fp16_alt) { check_random_triples<fb::fp16_alt>("fp16_alt", 20'000'000, 2); }
-TEST(RandomTriples, of_bf16) { check_random_triples<fb::bf16>("bf16", 20'000'000, 3); }
+TEST(RandomTriples, of_fp16) { check_random_triples<fb::fp16>("fp16", 20'000'000, 1); }
+TEST(RandomTriples, of_fp16_alt) { check_random_triples<fb::fp16_alt>("fp16_alt", 5'000'000, 2); }
+TEST(RandomTriples, of_bf16) { check_random_triples<fb::bf16>("bf16", 10'000'000, 3); }
 TEST(RandomTriples, of_tf32) { check_random_triples<fb::tf32>("tf32", 5'000'000, 4); }
 TEST(RandomTriples, of_fp24) { check_random_triples<fb::fp24>("fp24", 5'000'000, 5); }
+
+template <class Type, fb::rounding Mode>
+void check_roots(checker& checked, const oracle::reference& format, u64 code,
+                 const oracle::number& exact, const oracle::neighbours& n) {
+  const oracle::policy how{static_cast<oracle::mode>(Mode)};
+  const bool rounds = exact.is_finite() && !exact.is_zero();
+  const auto random = static_cast<std::uint32_t>(code * 0x9e3779b97f4a7c15U >> 20);
+  const u64 want =
+      rounds ? format.encode_between(exact, n, how, random) : format.encode(exact, how);
+  const u64 got =
+      fb::sqrt<Type, fb::cast_policy{.round = Mode}>(from_code<Type>(code), random).bits();
+  checked.expect(format, got, want, exact, [&] {
+    return "sqrt(" + format.describe(code) + ") (" + compare::to_string(how) + ")";
+  });
+}
+
+template <class Type>
+void check_every_root(const char* name) {
+  using fb::rounding;
+  const oracle::reference& format = oracle::of(name);
+  const slice part = chosen_slice(format.code_count());
+  checker checked;
+  for (u64 code = part.first; code < part.last; ++code) {
+    const oracle::number exact = oracle::square_root(format.decode(code));
+    oracle::neighbours n;
+    if (exact.is_finite() && !exact.is_zero()) n = format.find(exact);
+    check_roots<Type, rounding::nearest_even>(checked, format, code, exact, n);
+    check_roots<Type, rounding::nearest_away>(checked, format, code, exact, n);
+    check_roots<Type, rounding::toward_zero>(checked, format, code, exact, n);
+    check_roots<Type, rounding::toward_positive>(checked, format, code, exact, n);
+    check_roots<Type, rounding::toward_negative>(checked, format, code, exact, n);
+    check_roots<Type, rounding::to_odd>(checked, format, code, exact, n);
+    check_roots<Type, rounding::stochastic>(checked, format, code, exact, n);
+    check_roots<Type, rounding::stochastic_a>(checked, format, code, exact, n);
+    check_roots<Type, rounding::stochastic_b>(checked, format, code, exact, n);
+  }
+}
+
+TEST(EveryRoot, InEveryMode) {
+  typed::for_each_float([](auto type, const char* name) {
+    using Type = typename decltype(type)::type;
+    if constexpr (Type::format.bits() <= 16) check_every_root<Type>(name);
+  });
+}
+
+template <class Type>
+void check_every_remainder(const char* name) {
+  const oracle::reference& format = oracle::of(name);
+  const u64 count = format.code_count();
+  const slice part = chosen_slice(count * count);
+  checker checked;
+  for (u64 pair = part.first; pair < part.last; ++pair) {
+    const u64 a = pair / count, b = pair % count;
+    const Type x = from_code<Type>(a), y = from_code<Type>(b);
+    for (const bool nearest : {false, true}) {
+      const oracle::number exact = oracle::remainder(format.decode(a), format.decode(b), nearest);
+      const u64 got = nearest ? remainder(x, y).bits() : fmod(x, y).bits();
+      checked.expect(format, got, format.encode(exact), exact, [&] {
+        return (nearest ? "remainder(" : "fmod(") + format.describe(a) + ", " + format.describe(b) +
+               ")";
+      });
+    }
+  }
+}
+
+TEST(EveryRemainder, OfPairsOfSmallCodes) {
+  typed::for_each_float([](auto type, const char* name) {
+    using Type = typename decltype(type)::type;
+    if constexpr (Type::format.bits() <= 8) check_every_remainder<Type>(name);
+  });
+}
 
 }  // namespace
