@@ -208,14 +208,33 @@ struct convert_kernel {
   static constexpr bool is_vector_pair =
       !std::is_same_v<From, To> && detail::is_vector_element<From> && detail::is_vector_element<To>;
 
-  /// One vector, or one element of a pair without a vector form.
+  /// Whether a conversion to the same format changes no value.
+  static constexpr bool is_same_policy =
+      std::is_same_v<From, To> &&
+      (Policy.over != overflow::saturate || !From::format.has_infinity());
+
+  template <class Element>
+  FEWBITS_INLINE static To quiet(Element x) {
+    if constexpr (!std::is_same_v<Element, To>) {
+      return To{};
+    } else if constexpr (Element::format.nan == nan_encoding::ieee) {
+      constexpr auto quiet_bit = typename Element::storage_type{1}
+                                 << (Element::format.mantissa_bits - 1);
+      return Element::from_bits(x.bits() | (isnan(x) ? quiet_bit : 0));
+    } else {
+      return x;
+    }
+  }
+
+  /// One vector, or one element of a pair without a vector form. Without a change of format there is
+  /// nothing to do but to make NaN quiet, which compilers vectorise.
   FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
     if constexpr (is_vector_pair) {
       detail::store_from_fp32<To, Policy, Isa>(dst, detail::load_as_fp32<From, Isa>(src));
     } else {
       From from;
       __builtin_memcpy(&from, src, sizeof(From));
-      const To to = convert<To, Policy>(from);
+      const To to = is_same_policy ? quiet(from) : convert<To, Policy>(from);
       __builtin_memcpy(dst, &to, sizeof(To));
     }
   }

@@ -32,12 +32,23 @@ FEWBITS_INLINE constexpr block_format mx(const float_format& element) {
 FEWBITS_INLINE constexpr block_format mx(const int_format& element) {
   return {.element_bits = element.bits, .block_size = 32, .overhead_bits = 8};
 }
-/// Integers in groups, each group with a scale (and, if affine, a zero point) of these formats.
+/// Floats or integers in groups, each group with a scale (and, if affine, a zero point) of these formats.
 FEWBITS_INLINE constexpr block_format grouped(const int_format& element, int group,
                                               const float_format& scale, int zero_point_bits = 0) {
   return {.element_bits = element.bits,
           .block_size = group,
           .overhead_bits = scale.bits() + zero_point_bits};
+}
+
+FEWBITS_INLINE constexpr block_format grouped(const float_format& element, int group,
+                                              const float_format& scale) {
+  return {.element_bits = element.bits(), .block_size = group, .overhead_bits = scale.bits()};
+}
+/// The same with one more scale for the whole tensor.
+FEWBITS_INLINE constexpr block_format with_tensor_scale(block_format format,
+                                                        const float_format& scale) {
+  format.tensor_bits = scale.bits();
+  return format;
 }
 
 }  // namespace formats

@@ -69,7 +69,7 @@ struct named_format {
   const char* specification;
 };
 
-/// The rows of the table, widest first.
+/// The rows of the table.
 inline constexpr named_format named_formats[] = {
 #define FEWBITS_ROW(name, descriptor, specification) {#name, formats::name, specification},
     FEWBITS_FLOAT_FORMATS(FEWBITS_ROW)

@@ -32,7 +32,11 @@ struct gemm_element<Element> {
 
   template <class To, isa Isa>
   FEWBITS_INLINE static void decode(const Element* src, To* dst, std::size_t count) {
-    detail::convert_run<cast_policy{}, Isa>(src, dst, count);
+    if constexpr (format_of<Element> == format_of<To>) {
+      __builtin_memcpy(dst, src, count * sizeof(To));
+    } else {
+      detail::convert_run<cast_policy{}, Isa>(src, dst, count);
+    }
   }
 };
 

@@ -90,7 +90,11 @@ struct tile_writer {
       value_type values[Nr];
       for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
       epilogue.apply(values, cols, row, col);
-      convert_run<cast_policy{}, Isa>(static_cast<const value_type*>(values), out, cols);
+      if constexpr (format_of<Out> == format_of<value_type>) {
+        __builtin_memcpy(out, values, cols * sizeof(Out));
+      } else {
+        convert_run<cast_policy{}, Isa>(static_cast<const value_type*>(values), out, cols);
+      }
     }
   }
 };
@@ -112,7 +116,8 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            overlaps neither.
 /// Arithmetic: the cheapest that holds both element types exactly: 8-bit integers, BF16 where the
 ///            instruction set has a unit for it, FP32, FP64. Integer sums are exact while they fit
-///            32 bits, which k <= 65793 guarantees (k <= 131071 if an operand is int8). FP32 and BF16
+///            32 bits, which k <= 33025 guarantees for uint8 by uint8, k <= 65793 for uint8 by int8 and
+///            k <= 131071 for int8 by int8. FP32 and BF16
 ///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
 ///            instruction set. A BF16 unit takes subnormal operands and sums as zero.
 /// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is

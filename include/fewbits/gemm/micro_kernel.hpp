@@ -8,6 +8,8 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -37,19 +39,26 @@ struct generic_micro_kernel {
   static constexpr std::size_t mr = Mr;
   static constexpr std::size_t nr = Nr;
   static constexpr std::size_t kr = Kr;
+  /// Integers modulo 2^32: with an operand moved by 128, a sum may leave the range before it is moved
+  /// back.
+  using sum_type = std::conditional_t<std::is_integral_v<Accumulator>, std::uint32_t, Accumulator>;
 
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    acc_type sums[Mr][Nr] = {};
+    sum_type sums[Mr][Nr] = {};
     for (std::size_t s = 0; s < steps; ++s, a += mr * kr, b += nr * kr)
-      for (std::size_t q = 0; q < kr; ++q)
+      for (std::size_t q = 0; q < kr; ++q) {
+        sum_type columns[Nr];
+        for (std::size_t j = 0; j < nr; ++j) columns[j] = static_cast<sum_type>(b[j * kr + q]);
         for (std::size_t i = 0; i < mr; ++i) {
-          const acc_type factor = static_cast<acc_type>(a[i * kr + q]);
-          for (std::size_t j = 0; j < nr; ++j)
-            sums[i][j] += factor * static_cast<acc_type>(b[j * kr + q]);
+          const sum_type factor = static_cast<sum_type>(a[i * kr + q]);
+          for (std::size_t j = 0; j < nr; ++j) sums[i][j] += factor * columns[j];
         }
+      }
     for (std::size_t i = 0; i < mr; ++i)
-      for (std::size_t j = 0; j < nr; ++j)
-        tile[i * nr + j] = first ? sums[i][j] : tile[i * nr + j] + sums[i][j];
+      for (std::size_t j = 0; j < nr; ++j) {
+        const sum_type before = first ? sum_type{0} : static_cast<sum_type>(tile[i * nr + j]);
+        tile[i * nr + j] = static_cast<acc_type>(before + sums[i][j]);
+      }
   }
 };
 

@@ -41,10 +41,10 @@
   X86(avx512bitalg, __AVX512BITALG__, zmm, 7, 0, ecx, 12)            \
   X86(avx512vpopcntdq, __AVX512VPOPCNTDQ__, zmm, 7, 0, ecx, 14)      \
   X86(avx512vp2intersect, __AVX512VP2INTERSECT__, zmm, 7, 0, edx, 8) \
-  X86(amx_bf16, __AMX_BF16__, amx, 7, 0, edx, 22)                    \
+  X86(amx_bf16, FEWBITS_AMX_BF16, amx, 7, 0, edx, 22)                \
   X86(avx512fp16, __AVX512FP16__, zmm, 7, 0, edx, 23)                \
-  X86(amx_tile, __AMX_TILE__, amx, 7, 0, edx, 24)                    \
-  X86(amx_int8, __AMX_INT8__, amx, 7, 0, edx, 25)                    \
+  X86(amx_tile, FEWBITS_AMX_TILE, amx, 7, 0, edx, 24)                \
+  X86(amx_int8, FEWBITS_AMX_INT8, amx, 7, 0, edx, 25)                \
   X86(avxvnni, __AVXVNNI__, ymm, 7, 1, eax, 4)                       \
   X86(avx512bf16, __AVX512BF16__, zmm, 7, 1, eax, 5)                 \
   ARM(neon, __ARM_NEON, hwcap, 1)                                    \
@@ -54,6 +54,17 @@
   ARM(sve2, __ARM_FEATURE_SVE2, hwcap2, 1)                           \
   ARM(neon_i8mm, __ARM_FEATURE_MATMUL_INT8, hwcap2, 13)              \
   ARM(neon_bf16, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, hwcap2, 14)
+
+// clang 14 spells these without the underscore.
+#if defined(__AMX_TILE__) || defined(__AMXTILE__)
+#define FEWBITS_AMX_TILE 1
+#endif
+#if defined(__AMX_BF16__) || defined(__AMXBF16__)
+#define FEWBITS_AMX_BF16 1
+#endif
+#if defined(__AMX_INT8__) || defined(__AMXINT8__)
+#define FEWBITS_AMX_INT8 1
+#endif
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -79,6 +90,9 @@ struct isa {
   }
   [[nodiscard]] FEWBITS_INLINE constexpr isa with(feature which) const {
     return {features | std::uint64_t{1} << static_cast<unsigned>(which)};
+  }
+  [[nodiscard]] FEWBITS_INLINE constexpr isa without(feature which) const {
+    return {features & ~(std::uint64_t{1} << static_cast<unsigned>(which))};
   }
   FEWBITS_INLINE friend constexpr bool operator==(isa a, isa b) { return a.features == b.features; }
 };

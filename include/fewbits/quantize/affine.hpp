@@ -129,7 +129,7 @@ struct affine_kernel {
 };
 
 template <class Code, class Granularity>
-FEWBITS_INLINE constexpr void check_parameters(
+FEWBITS_INLINE constexpr void check_counts(
     [[maybe_unused]] const affine<Code, Granularity>& parameters, [[maybe_unused]] std::size_t rows,
     [[maybe_unused]] std::size_t cols) {
   if constexpr (!std::is_same_v<Granularity, per_tensor>) {
@@ -140,6 +140,22 @@ FEWBITS_INLINE constexpr void check_parameters(
                    "affine: %zu zero points for %zu stretches", parameters.zero_point.size(),
                    count);
   }
+}
+
+/// A zero point is a code.
+template <class Code, class Granularity>
+FEWBITS_INLINE constexpr void check_parameters(
+    [[maybe_unused]] const affine<Code, Granularity>& parameters, [[maybe_unused]] std::size_t rows,
+    [[maybe_unused]] std::size_t cols) {
+  check_counts(parameters, rows, cols);
+#if FEWBITS_HARDENED
+  for (std::size_t i = 0; i < Granularity::count(rows, cols); ++i) {
+    const std::int32_t zero_point = parameters.zero_point_at(i);
+    FEWBITS_ASSERT(
+        zero_point >= code_range<Code>::lowest && zero_point <= code_range<Code>::highest,
+        "affine: zero point %d is not a code", zero_point);
+  }
+#endif
 }
 
 /// A matrix of codes: `matrix_view<Code>` or `packed_matrix_view<Code>`.
@@ -160,7 +176,7 @@ concept code_matrix = requires(const Matrix& matrix) {
 /// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN the code of zero.
 /// Bits:     the same on every instruction set, under the default floating-point control word and
 ///           without -ffast-math.
-/// Errors:   none at run time. Requires matching shapes.
+/// Errors:   none at run time. Requires matching shapes and zero points that are codes.
 /// Source:   ONNX QuantizeLinear.
 template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes>
 FEWBITS_INLINE void quantize(const matrix_view<const float>& src,
@@ -196,6 +212,7 @@ FEWBITS_INLINE void quantize(const Src& src, const affine<Code>& parameters, Dst
   FEWBITS_ASSERT(count == static_cast<std::size_t>(dst.size()),
                  "quantize: src has %zu elements, dst %zu", count,
                  static_cast<std::size_t>(dst.size()));
+  detail::check_parameters(parameters, 1, count);
   detail::affine_kernel<Code, per_tensor, Isa>::quantize(src.data(), count, 0, parameters,
                                                          detail::code_row(dst));
 }
@@ -205,6 +222,7 @@ FEWBITS_INLINE void dequantize(const Src& src, const affine<Code>& parameters, D
   FEWBITS_ASSERT(count == static_cast<std::size_t>(dst.size()),
                  "dequantize: src has %zu elements, dst %zu", count,
                  static_cast<std::size_t>(dst.size()));
+  detail::check_parameters(parameters, 1, count);
   detail::affine_kernel<Code, per_tensor, Isa>::dequantize(detail::code_row(src), count, 0,
                                                            parameters, dst.data());
 }

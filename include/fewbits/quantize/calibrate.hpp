@@ -34,6 +34,17 @@ struct calibration_kernel {
   }
 };
 
+template <isa Isa>
+FEWBITS_INLINE value_range range_of_matrix(const matrix_view<const float>& src) {
+  value_range range;
+  for (std::size_t i = 0; i < src.rows(); ++i) {
+    const value_range row = calibration_kernel<Isa>::range_of(src.row(i), src.cols());
+    range.low = row.low < range.low ? row.low : range.low;
+    range.high = row.high > range.high ? row.high : range.high;
+  }
+  return range;
+}
+
 /// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
 inline constexpr float smallest_scale = 0x1p-149f;
 
@@ -84,13 +95,25 @@ template <class Code, isa Isa = native, contiguous Src>
       detail::calibration_kernel<Isa>::range_of(src.data(), static_cast<std::size_t>(src.size())));
 }
 
+/// `calibrate_absmax` and `calibrate_minmax` of a matrix as one tensor.
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const matrix_view<const float>& src) {
+  return {detail::absmax_scale<Code>(detail::range_of_matrix<Isa>(src)), 0};
+}
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const matrix_view<const float>& src) {
+  return detail::minmax_parameters<Code>(detail::range_of_matrix<Isa>(src));
+}
+
 /// `calibrate_absmax` for each row or group of a matrix. The scales are written to `scales`, of
 /// Granularity::count(rows, cols) elements, which the result refers to.
 template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_absmax(
     const matrix_view<const float>& src, array_view<float> scales) {
   const affine<Code, Granularity> parameters{.scale = {scales.data(), scales.size()}};
-  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::check_counts(parameters, src.rows(), src.cols());
   for (std::size_t i = 0; i < src.rows(); ++i)
     for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols()))
       scales[Granularity::index(i, begin, src.cols())] =
@@ -107,7 +130,7 @@ template <class Code, class Granularity, isa Isa = native>
   const affine<Code, Granularity> parameters{
       .scale = {scales.data(), scales.size()},
       .zero_point = {zero_points.data(), zero_points.size()}};
-  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::check_counts(parameters, src.rows(), src.cols());
   for (std::size_t i = 0; i < src.rows(); ++i)
     for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols())) {
       const std::size_t index = Granularity::index(i, begin, src.cols());

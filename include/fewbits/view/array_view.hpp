@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {

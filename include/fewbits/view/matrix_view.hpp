@@ -3,9 +3,11 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/view/array_view.hpp>
 
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -24,6 +26,15 @@ class matrix_view {
                                        std::size_t stride)
       : data_(data), rows_(rows), cols_(cols), stride_(stride) {
     FEWBITS_ASSERT(stride >= cols, "matrix_view: stride %zu is less than cols %zu", stride, cols);
+  }
+  /// Over a contiguous range of rows * cols elements.
+  template <contiguous Range>
+    requires std::is_convertible_v<decltype(std::declval<Range&>().data()), Element*>
+  FEWBITS_INLINE constexpr matrix_view(Range&& range, std::size_t rows, std::size_t cols)
+      : matrix_view(range.data(), rows, cols) {
+    FEWBITS_ASSERT(static_cast<std::size_t>(range.size()) == rows * cols,
+                   "matrix_view: %zu elements for %zu x %zu",
+                   static_cast<std::size_t>(range.size()), rows, cols);
   }
   /// From a view of mutable elements to one of const elements.
   template <class Other>
@@ -49,6 +60,10 @@ class matrix_view {
   std::size_t cols_ = 0;
   std::size_t stride_ = 0;
 };
+
+template <contiguous Range>
+matrix_view(Range&&, std::size_t, std::size_t)
+    -> matrix_view<std::remove_reference_t<decltype(*std::declval<Range&>().data())>>;
 
 /// The transpose of a `matrix_view`, as a view of the same elements.
 template <class Element>
