@@ -41,7 +41,7 @@ template <integer To>
 FEWBITS_INLINE constexpr To clamp_to_integer(const unpacked& x) {
   constexpr int_format format = integer_format_of<To>;
   constexpr int value_bits = format.bits - (format.is_signed ? 1 : 0);
-  constexpr std::uint64_t largest = ~std::uint64_t{0} >> (64 - value_bits);
+  constexpr std::uint64_t largest = value_bits == 0 ? 0 : ~std::uint64_t{0} >> (64 - value_bits);
   std::uint64_t code = 0;
   if (x.kind == number_kind::nan || x.kind == number_kind::zero ||
       (x.negative && !format.is_signed)) {
