@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Counts the misrounded results of the elementary functions: every code of every format of up to 16
+// bits, every pair of codes of up to 8 bits, and random pairs of 16 bits. math.hpp states the counts.
+//
+// FEWBITS_PART="i/n" (0 <= i < n) restricts the run to the i-th of n slices of the operands.
+#include <fewbits/math.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "support/compare.hpp"
+#include "support/elementary.hpp"
+#include "support/oracle.hpp"
+#include "support/random_words.hpp"
+#include "support/typed.hpp"
+
+namespace {
+
+namespace fb = fewbits;
+using typed::from_code;
+using u64 = std::uint64_t;
+
+/// [first, last) of `count` operands.
+struct slice {
+  u64 first, last;
+};
+
+slice chosen_slice(u64 count) {
+  const char* part = std::getenv("FEWBITS_PART");
+  if (part == nullptr) return {0, count};
+  unsigned long long i = 0, n = 0;
+  oracle::require(std::sscanf(part, "%llu/%llu", &i, &n) == 2 && i < n,
+                  "FEWBITS_PART must be i/n with i < n");
+  return {count * i / n, count * (i + 1) / n};
+}
+
+struct format_row {
+  const oracle::reference* format;
+  std::vector<elementary::unary_row> unary;
+  std::vector<elementary::binary_row> binary;
+};
+
+template <class Type>
+format_row make_row(const char* name) {
+#define FEWBITS_ROW(function, mpfr)                                             \
+  {#function, [](u64 x) -> u64 { return function(from_code<Type>(x)).bits(); }, \
+   elementary::function},
+#define FEWBITS_PAIR_ROW(function, mpfr)                                                        \
+  {#function,                                                                                   \
+   [](u64 x, u64 y) -> u64 { return function(from_code<Type>(x), from_code<Type>(y)).bits(); }, \
+   elementary::function},
+  return {&oracle::of(name),
+          {FEWBITS_UNARY_FUNCTIONS(FEWBITS_ROW)},
+          {FEWBITS_BINARY_FUNCTIONS(FEWBITS_PAIR_ROW)}};
+#undef FEWBITS_ROW
+#undef FEWBITS_PAIR_ROW
+}
+
+const std::vector<format_row>& rows() {
+  static const std::vector<format_row> made = [] {
+    std::vector<format_row> all;
+    typed::for_each_float([&all](auto type, const char* name) {
+      using Type = typename decltype(type)::type;
+      if constexpr (Type::format.bits() <= 16) all.push_back(make_row<Type>(name));
+    });
+    return all;
+  }();
+  return made;
+}
+
+TEST(MathExhaustive, UnaryFunctionsOfEveryCode) {
+  for (const format_row& row : rows()) {
+    const oracle::reference& format = *row.format;
+    const slice part = chosen_slice(format.code_count());
+    for (const elementary::unary_row& each : row.unary) {
+      compare::checker check;
+      for (u64 code = part.first; code < part.last; ++code) {
+        const oracle::number x = format.decode(code);
+        const elementary::enclosure exact = each.reference(elementary::double_of(x));
+        const u64 got = each.function(code);
+        check.expect(elementary::is_right(format, got, exact, x.is_nan() ? &x : nullptr), [&] {
+          return std::string(each.name) + " of " + format.name_and(code) + " is " +
+                 format.describe(got) + ", not " + format.describe(format.encode(exact.low));
+        });
+      }
+    }
+  }
+}
+
+void check_pair(compare::checker& check, const format_row& row, const elementary::binary_row& each,
+                u64 a, u64 b) {
+  const oracle::reference& format = *row.format;
+  const oracle::number x = format.decode(a), y = format.decode(b);
+  const elementary::enclosure exact =
+      each.reference(elementary::double_of(x), elementary::double_of(y));
+  const u64 got = each.function(a, b);
+  const oracle::number* nan = x.is_nan() ? &x : y.is_nan() ? &y : nullptr;
+  check.expect(elementary::is_right(format, got, exact, nan), [&] {
+    return std::string(each.name) + " of " + format.name_and(a) + ", " + format.describe(b) +
+           " is " + format.describe(got) + ", not " + format.describe(format.encode(exact.low));
+  });
+}
+
+TEST(MathExhaustive, BinaryFunctionsOfEveryPairOfSmallCodes) {
+  for (const format_row& row : rows()) {
+    const u64 count = row.format->code_count();
+    if (count > 256) continue;
+    const slice part = chosen_slice(count * count);
+    for (const elementary::binary_row& each : row.binary) {
+      compare::checker check;
+      for (u64 pair = part.first; pair < part.last; ++pair)
+        check_pair(check, row, each, pair / count, pair % count);
+    }
+  }
+}
+
+TEST(MathExhaustive, BinaryFunctionsOfRandomPairs) {
+  for (const format_row& row : rows()) {
+    const u64 count = row.format->code_count();
+    if (count <= 256) continue;
+    const oracle::format& f = row.format->description();
+    const slice part = chosen_slice(1'000'000);
+    random_words next(81 + part.first);
+    for (const elementary::binary_row& each : row.binary) {
+      compare::checker check;
+      for (u64 i = part.first; i < part.last; ++i) {
+        u64 a = next() & (count - 1), b = next() & (count - 1);
+        // Near one, where powers neither overflow nor vanish; small integers as exponents.
+        if (i % 2 == 0)
+          a = (static_cast<u64>(f.bias) - 2 + next() % 5) << f.mantissa_bits |
+              (a & ((u64{1} << f.mantissa_bits) - 1));
+        if (i % 4 == 0) b = row.format->encode(oracle::finite(next() % 2 != 0, next() % 32, -1));
+        check_pair(check, row, each, a, b);
+      }
+    }
+  }
+}
+
+}  // namespace
