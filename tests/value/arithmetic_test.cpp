@@ -217,7 +217,7 @@ TEST(Arithmetic, DoesNotDependOnFlushingSubnormals) {
 
 TEST(Arithmetic, OnFp32AndFp64IsThatOfTheHardware) {
   random_words next(12);
-  for (int i = 0; i < 20000; ++i) {
+  for (int i = 0; i < 500000; ++i) {
     const u64 word = next(), other = random_code(next, oracle::fp64().description(), word);
     volatile double x = oracle::double_from(word), y = oracle::double_from(other);
     volatile float f = oracle::float_from(static_cast<std::uint32_t>(word));
