@@ -56,10 +56,12 @@ functions make_functions(const char* name) {
       .next_up = [](u64 x) -> u64 { return next_up(from_code<Type>(x)).bits(); },
       .next_down = [](u64 x) -> u64 { return next_down(from_code<Type>(x)).bits(); },
       .nextafter = [](u64 x, double to) -> u64 { return nextafter(from_code<Type>(x), to).bits(); },
-      .ulp = [](u64 x) -> double { return ulp(from_code<Type>(x)); },
+      .ulp = [](u64 x) -> double { return static_cast<double>(ulp(from_code<Type>(x))); },
       .ilogb = [](u64 x) -> int { return ilogb(from_code<Type>(x)); },
       .scalbn = [](u64 x, int n) -> u64 { return scalbn(from_code<Type>(x), n).bits(); },
-      .frexp = [](u64 x, int* n) -> double { return frexp(from_code<Type>(x), n); },
+      .frexp = [](u64 x, int* n) -> double {
+        return static_cast<double>(frexp(from_code<Type>(x), n));
+      },
       .integral = {[](u64 x) -> u64 { return floor(from_code<Type>(x)).bits(); },
                    [](u64 x) -> u64 { return ceil(from_code<Type>(x)).bits(); },
                    [](u64 x) -> u64 { return trunc(from_code<Type>(x)).bits(); },

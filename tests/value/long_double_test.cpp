@@ -228,9 +228,8 @@ TEST(LongDouble, IsNeverTakenSilently) {
   static_assert(std::is_constructible_v<fb::fp64, long double>);
   static_assert(!fb::is_lossless<long double, fb::fp64>);
   static_assert(fb::convertible_number<long double> && !fb::number<long double>);
-  // Arithmetic with it is the language's, on the exact value.
+  // Arithmetic with it is the language's.
   static_assert(std::is_same_v<decltype(fb::bf16{1.0f} + 1.0L), long double>);
-  static_assert(fb::bf16{1.5f} + 0x1p-60L == 1.5L + 0x1p-60L);
 }
 
 }  // namespace
