@@ -29,7 +29,7 @@ struct operations {
   const char* name;
   std::size_t lanes;
   binary add, sub, and_, or_, xor_, min_, max_, shift_left, shift_right;
-  /// select(greater(a, b), a, b), select(equal(a, b), a, ~b)
+  /// select(greater(a, b), a, ~b), select(equal(a, b), a, ~b)
   binary select_greater, select_equal;
   unary float_bits;
   unary left_by[32], right_by[32];
@@ -66,7 +66,7 @@ struct wrapped {
         [](const u32* a, const u32* b, u32* out) { put(out, ops::shift_left(in(a), in(b))); },
         [](const u32* a, const u32* b, u32* out) { put(out, ops::shift_right(in(a), in(b))); },
         [](const u32* a, const u32* b, u32* out) {
-          put(out, ops::select(ops::greater(in(a), in(b)), in(a), in(b)));
+          put(out, ops::select(ops::greater(in(a), in(b)), in(a), ops::xor_(in(b), ops::set(~0U))));
         },
         [](const u32* a, const u32* b, u32* out) {
           put(out, ops::select(ops::equal(in(a), in(b)), in(a), ops::xor_(in(b), ops::set(~0U))));
@@ -223,7 +223,7 @@ TEST(Vec, ComparesUnsignedNumbers) {
     check(ops, "select of equal", ops.select_equal, x, x,
           [](u32 a, u32 b) { return a == b ? a : ~b; });
     check(ops, "select of greater", ops.select_greater, below, below,
-          [](u32 a, u32 b) { return a > b ? a : b; });
+          [](u32 a, u32 b) { return a > b ? a : ~b; });
   }
 }
 
