@@ -23,10 +23,19 @@ FEWBITS_INLINE constexpr basic_float<Format> with_magnitude(basic_float<Format> 
   return value_of_bits<basic_float<Format>>(sign | code);
 }
 
+template <float_format Format>
+FEWBITS_INLINE constexpr basic_float<Format> quiet_nan(basic_float<Format> x) {
+  if constexpr (Format.has_nan()) {
+    return value_of_bits<basic_float<Format>>(x.bits() | Format.nan_code());
+  } else {
+    return x;
+  }
+}
+
 /// The next value in the direction of `Up`. Magnitude codes are consecutive in value.
 template <bool Up, float_format Format>
 FEWBITS_INLINE constexpr basic_float<Format> next(basic_float<Format> x) {
-  if (isnan(x)) return x;
+  if (isnan(x)) return quiet_nan(x);
   const std::uint64_t magnitude = x.bits() & Format.magnitude_mask();
   const std::uint64_t last =
       Format.has_infinity() ? Format.infinity_code() : Format.max_finite_code();
@@ -52,7 +61,7 @@ template <float_format Format>
 FEWBITS_INLINE constexpr std::int64_t order_key(basic_float<Format> x) {
   const std::int64_t magnitude = static_cast<std::int64_t>(x.bits() & Format.magnitude_mask());
   if (Format.nan == nan_encoding::negative_zero && isnan(x))
-    return static_cast<std::int64_t>(Format.magnitude_mask()) + 1;
+    return static_cast<std::int64_t>(Format.magnitude_mask() + 1);
   return x.sign_bit() ? -1 - magnitude : magnitude;
 }
 
@@ -83,7 +92,7 @@ template <float_format Format, number Target>
     case detail::order::equal:
       return x;
     default:
-      return isnan(x) ? x : convert<basic_float<Format>>(target);
+      return isnan(x) ? detail::quiet_nan(x) : convert<basic_float<Format>>(target);
   }
 }
 
@@ -199,27 +208,27 @@ template <float_format Format>
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr basic_float<Format> minimum(basic_float<Format> a,
                                                                    basic_float<Format> b) {
-  if (isnan(a) || isnan(b)) return isnan(a) ? a : b;
+  if (isnan(a) || isnan(b)) return detail::quiet_nan(isnan(a) ? a : b);
   return total_order(a, b) ? a : b;
 }
 /// The larger; NaN if either is NaN.
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr basic_float<Format> maximum(basic_float<Format> a,
                                                                    basic_float<Format> b) {
-  if (isnan(a) || isnan(b)) return isnan(a) ? a : b;
+  if (isnan(a) || isnan(b)) return detail::quiet_nan(isnan(a) ? a : b);
   return total_order(a, b) ? b : a;
 }
 /// The smaller number; NaN only if both are NaN (minimumNumber).
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr basic_float<Format> fmin(basic_float<Format> a,
                                                                 basic_float<Format> b) {
-  return isnan(a) ? b : isnan(b) ? a : minimum(a, b);
+  return isnan(b) ? minimum(a, a) : isnan(a) ? b : minimum(a, b);
 }
 /// The larger number; NaN only if both are NaN (maximumNumber).
 template <float_format Format>
 [[nodiscard]] FEWBITS_INLINE constexpr basic_float<Format> fmax(basic_float<Format> a,
                                                                 basic_float<Format> b) {
-  return isnan(a) ? b : isnan(b) ? a : maximum(a, b);
+  return isnan(b) ? maximum(a, a) : isnan(a) ? b : maximum(a, b);
 }
 
 }  // namespace FEWBITS_ABI
