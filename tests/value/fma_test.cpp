@@ -225,6 +225,21 @@ TEST(Fma, RegressionVectors) {
   EXPECT_EQ(fma(bf16{seven}, bf16{37}, bf16{-0x1p-60}), 258.0f);
 }
 
+TEST(Fma, SeesTheLastBitOfALongProduct) {
+  // Their product is 2^99 + 1: half a unit in the last place of 2^152, and a bit 99 places below.
+  constexpr fb::fp64 a{242099935645987.0}, b{2618031675319947.0};
+  static_assert(fma(a, b, fb::fp64{0x1p152}) == 0x1.0000000000001p152);
+  static_assert(fma(a, -b, fb::fp64{0x1.0000000000002p152}) == 0x1.0000000000001p152);
+  static_assert(fb::fma<fb::fp64>(a, b, -0x1p99) == 1.0);
+  constexpr fb::cast_policy up{.round = fb::rounding::toward_positive};
+  static_assert(fb::fma<fb::fp32, up>(a, b, 0x1p300) == std::numeric_limits<float>::infinity());
+  static_assert(fb::fma<fb::fp32, up>(a, b, -0x1p99) == 1.0f);
+  static_assert(fb::fma<fb::fp64, up>(a, b, 0.0) == 0x1.0000000000001p99);
+  volatile double x = 242099935645987.0;
+  EXPECT_EQ((fb::fma<fb::fp64, fb::cast_policy{.over = fb::overflow::propagate}>(x, b, 0x1p152)),
+            0x1.0000000000001p152);
+}
+
 TEST(Fma, SpecialValuesFollowIeee754) {
   using half = fb::fp16;
   using limits = std::numeric_limits<half>;
