@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Counts the misrounded results of the elementary functions: every code of every format of up to 16
-// bits, every pair of codes of up to 8 bits, and random pairs of 16 bits. math.hpp states the counts.
+// bits, every pair of codes of up to 8 bits, random pairs of 16 bits, and all pairs of fp16 and bf16
+// whose result in double is near halfway. math.hpp states the counts.
 //
 // FEWBITS_PART="i/n" (0 <= i < n) restricts the run to the i-th of n slices of the operands.
 #include <fewbits/math.hpp>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -139,5 +141,48 @@ TEST(MathExhaustive, BinaryFunctionsOfRandomPairs) {
     }
   }
 }
+
+/// Whether a double lies so near to halfway between two values of a format that the last bits of the C
+/// library could decide.
+bool is_near_halfway(const oracle::format& f, double x) {
+  constexpr u64 hidden = u64{1} << 52, error = 64;
+  const u64 bits = oracle::bits_of(x) & ~(u64{1} << 63);
+  const int exponent = static_cast<int>(bits >> 52) - 1023;
+  const int largest = (1 << f.exponent_bits) - 2 - f.bias;
+  if (exponent == -1023 || exponent > largest + 1) return false;
+  const u64 significand = (bits & (hidden - 1)) | hidden;
+  int drop = 52 - f.mantissa_bits;
+  if (exponent < 1 - f.bias) drop += 1 - f.bias - exponent;
+  if (drop > 53) return drop == 54 && significand > 2 * hidden - error;
+  const u64 half = u64{1} << (drop - 1), rest = significand & (2 * half - 1);
+  return rest > half ? rest - half < error : half - rest < error;
+}
+
+/// Every pair, of which only those in doubt are checked against MPFR.
+template <class Type>
+void check_pairs_in_doubt(const char* name) {
+  const oracle::reference& format = oracle::of(name);
+  const format_row row{&format, {}, make_row<Type>(name).binary};
+  const slice part = chosen_slice(format.code_count() / 2);
+  const u64 infinity = format.description().all_ones_exponent();
+  std::vector<double> values;
+  for (u64 code = 0; code < format.code_count(); ++code)
+    values.push_back(elementary::double_of(format.decode(code)));
+  compare::checker check;
+  // The sign of the first operand changes at most the sign of the result.
+  for (u64 a = part.first; a < part.last && a < infinity; ++a) {
+    for (u64 b = 0; b < format.code_count(); ++b) {
+      if (is_near_halfway(format.description(), std::pow(values[a], values[b])))
+        check_pair(check, row, row.binary[0], a, b);
+      if (is_near_halfway(format.description(), std::atan2(values[a], values[b])))
+        check_pair(check, row, row.binary[1], a, b);
+    }
+  }
+  std::printf("%s: %llu results in doubt\n", name,
+              static_cast<unsigned long long>(check.checked()));
+}
+
+TEST(MathExhaustive, PairsInDoubtOfFp16) { check_pairs_in_doubt<fb::fp16>("fp16"); }
+TEST(MathExhaustive, PairsInDoubtOfBf16) { check_pairs_in_doubt<fb::bf16>("bf16"); }
 
 }  // namespace
