@@ -44,6 +44,14 @@ struct panel_packer {
  private:
   static void pack_along_lanes(const packed_source<Element>& source, std::size_t lane,
                                std::size_t lanes, std::size_t depth, To* dst, std::uint32_t* sums) {
+    if constexpr (Kr == 1 && !std::is_integral_v<To>) {
+      if (lanes == Width) {
+        for (std::size_t d = 0; d < depth; ++d)
+          element::template decode<To, Isa>(source.data + d * source.stride + lane, dst + d * Width,
+                                            Width);
+        return;
+      }
+    }
     for (std::size_t d = 0; d < depth; d += Kr, dst += Width * Kr) {
       // Room for a whole vector, though decoding writes no more than Width: g++ 12 cannot see that.
       To rows[Kr][Width < 64 ? 64 : Width];

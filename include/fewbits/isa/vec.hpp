@@ -26,6 +26,11 @@ inline namespace FEWBITS_ABI {
 /// | select(mask, a, b)    | a where the mask holds, else b                                      |
 /// | float_bits(x)         | the bits of x as a float; exact, for x < 2^24                       |
 ///
+/// Where the hardware has them, and kernels ask for them with a requires-expression:
+///
+/// | add_nearest(a, b)     | the bits of a + b, as floats, to nearest even whatever MXCSR says   |
+/// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
+///
 /// No operation depends on the floating-point environment. Loads and stores take any alignment and
 /// touch exactly the bytes named.
 template <isa Isa>

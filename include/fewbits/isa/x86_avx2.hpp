@@ -90,6 +90,9 @@ struct vec<Isa> {
     return _mm256_blendv_epi8(b, a, where);
   }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm256_castps_si256(_mm256_cvtepi32_ps(x)); }
+  FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
+    return _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(m128(src))));
+  }
 };
 
 /// F16C rounds to nearest even whatever MXCSR says, keeps the sign and the high payload of NaN and

@@ -76,6 +76,14 @@ struct vec<Isa> {
     return _mm512_mask_blend_epi32(where, b, a);
   }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm512_castps_si512(_mm512_cvtepi32_ps(x)); }
+  FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
+    return _mm512_castps_si512(_mm512_add_round_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b),
+                                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  }
+  FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
+    return _mm512_castps_si512(
+        _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(src))));
+  }
 };
 
 /// As the AVX2 kernel, on 16 lanes.

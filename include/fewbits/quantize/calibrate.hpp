@@ -23,13 +23,22 @@ template <isa Isa>
 struct calibration_kernel {
   /// The range of the finite values and of 0.
   static value_range range_of(const float* src, std::size_t count) {
-    value_range range;
+    // On codes, which order like magnitudes: compilers vectorise a maximum of integers, not of floats.
+    // Masks instead of selects: g++ 12 turns a select into a branch and vectorises nothing.
+    std::int32_t low = 0;
+    std::int32_t high = 0;
     for (std::size_t i = 0; i < count; ++i) {
-      const std::uint32_t magnitude = bit_cast<std::uint32_t>(src[i]) & 0x7fffffff;
-      const float x = magnitude < 0x7f800000 ? src[i] : 0.0f;
-      range.low = x < range.low ? x : range.low;
-      range.high = x > range.high ? x : range.high;
+      const std::int32_t code = bit_cast<std::int32_t>(src[i]);
+      const std::int32_t magnitude = code & 0x7fffffff;
+      const std::int32_t finite = magnitude & ((magnitude - 0x7f800000) >> 31);
+      const std::int32_t negative = finite & (code >> 31);
+      const std::int32_t positive = finite & ~(code >> 31);
+      low = negative > low ? negative : low;
+      high = positive > high ? positive : high;
     }
+    value_range range;
+    if (low != 0) range.low = -bit_cast<float>(low);
+    if (high != 0) range.high = bit_cast<float>(high);
     return range;
   }
 };
