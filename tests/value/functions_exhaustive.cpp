@@ -166,7 +166,8 @@ TEST(Functions, NeighboursAreThoseInTheSortedList) {
     for (u64 code = 0; code < format.code_count(); ++code) {
       const oracle::number exact = format.decode(code);
       const double x = value_of(exact);
-      u64 up = code, down = code;
+      // A NaN is made quiet.
+      u64 up = exact.is_nan() ? format.encode(exact) : code, down = up;
       if (!exact.is_nan()) {
         const auto at = std::lower_bound(values.begin(), values.end(), x);
         if (at + 1 != values.end()) up = code_of(format, at[1], x < 0);
@@ -181,7 +182,11 @@ TEST(Functions, NeighboursAreThoseInTheSortedList) {
       // Any target: only its order decides.
       const double targets[] = {-inf, inf, 0, x, std::nextafter(x, inf), std::nextafter(x, -inf)};
       for (const double to : targets)
-        expect(row.nextafter(code, to), x < to ? up : x > to ? down : code, "nextafter");
+        expect(row.nextafter(code, to),
+               x < to || exact.is_nan() ? up
+               : x > to                 ? down
+                                        : code,
+               "nextafter");
       if (!exact.is_nan())
         expect(row.nextafter(code, nan), format.encode(oracle::nan()), "nextafter");
     }
@@ -310,15 +315,15 @@ void check_pair(checker& check, const functions& row, u64 a, u64 b) {
   check.expect(row.total_order(a, b) == ordered,
                [&] { return "total order of " + format.name_and(a) + ", " + format.describe(b); });
   const u64 lower = ordered ? a : b, higher = ordered ? b : a;
-  const u64 first_nan = x.is_nan() ? a : b, last_number = x.is_nan() ? b : a;
+  // The first NaN, made quiet.
+  const u64 first_nan = row.format->encode(x.is_nan() ? x : y);
+  const u64 last_number = x.is_nan() && y.is_nan() ? first_nan : x.is_nan() ? b : a;
   const bool some_nan = x.is_nan() || y.is_nan();
   const u64 want[] = {some_nan ? first_nan : lower, some_nan ? first_nan : higher,
                       some_nan ? last_number : lower, some_nan ? last_number : higher};
   constexpr const char* names[] = {"minimum(", "maximum(", "fmin(", "fmax("};
   for (std::size_t i = 0; i < row.choose.size(); ++i) {
     const u64 got = row.choose[i](a, b);
-    // Which of two NaN is passed on, and whether it is made quiet, is left open.
-    if (format.decode(want[i]).is_nan() && format.decode(got).is_nan()) continue;
     check.expect(format, got, want[i], x,
                  [&] { return names[i] + format.describe(a) + ", " + format.describe(b) + ")"; });
   }
