@@ -2,6 +2,7 @@
 // Affine quantization against hand-computed codes and an oracle in integers.
 #include <fewbits/quantize.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -414,7 +415,7 @@ TEST(Quantize, StaysBetweenGuardPages) {
       fb::dequantize(q4, narrow, fb::array_view<float>(x, count));
       for (std::size_t i = 0; i < count; ++i) ASSERT_EQ(x[i], 0.1f * static_cast<float>(want4[i]));
 
-      std::memcpy(x, copy.data(), count * 4);
+      std::copy(copy.begin(), copy.end(), x);
       int8* const q =
           reinterpret_cast<int8*>(at_end ? dst_memory.ending(count) : dst_memory.begin());
       fb::quantize(fb::array_view<const float>(x, count), parameters,
