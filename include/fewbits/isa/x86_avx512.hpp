@@ -25,6 +25,12 @@
 #include <cstddef>
 #include <cstdint>
 
+// Without optimisation, g++ has intrinsics with an immediate operand as macros, with masks of -1.
+#if !defined(__clang__) && !defined(__OPTIMIZE__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#endif
+
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
@@ -237,3 +243,7 @@ struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
+
+#if !defined(__clang__) && !defined(__OPTIMIZE__)
+#pragma GCC diagnostic pop
+#endif
