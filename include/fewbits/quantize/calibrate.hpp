@@ -14,9 +14,10 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
+/// No default member initialisers: clang 14 would leave a constructor behind at -O0.
 struct value_range {
-  float low = 0;   // at most 0
-  float high = 0;  // at least 0
+  float low;   // at most 0
+  float high;  // at least 0
 };
 
 template <isa Isa>
@@ -36,7 +37,7 @@ struct calibration_kernel {
       low = negative > low ? negative : low;
       high = positive > high ? positive : high;
     }
-    value_range range;
+    value_range range{0, 0};
     if (low != 0) range.low = -bit_cast<float>(low);
     if (high != 0) range.high = bit_cast<float>(high);
     return range;
@@ -45,7 +46,7 @@ struct calibration_kernel {
 
 template <isa Isa>
 FEWBITS_INLINE value_range range_of_matrix(const matrix_view<const float>& src) {
-  value_range range;
+  value_range range{0, 0};
   for (std::size_t i = 0; i < src.rows(); ++i) {
     const value_range row = calibration_kernel<Isa>::range_of(src.row(i), src.cols());
     range.low = row.low < range.low ? row.low : range.low;
