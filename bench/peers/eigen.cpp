@@ -53,8 +53,25 @@ timer gemm(const product& p) {
   return {};
 }
 
+template <class Number>
+timer scalar_of(const scalar_loop& loop) {
+  if (loop.what == operation::sqrt)
+    return one_by_one<Number, Number>(loop, [](Number x) { return Eigen::numext::sqrt(x); });
+  if (loop.what != operation::convert) return operators<Number>(loop);
+  if (loop.from == element::fp32) return casts<float, Number>(loop);
+  if (loop.from == element::fp64) return casts<double, Number>(loop);
+  return casts<Number, float>(loop);
+}
+
+timer scalar(const scalar_loop& loop) {
+  if (loop.from == element::fp16 || loop.to == element::fp16) return scalar_of<Eigen::half>(loop);
+  if (loop.from == element::bf16 || loop.to == element::bf16)
+    return scalar_of<Eigen::bfloat16>(loop);
+  return {};
+}
+
 }  // namespace
 
-const peer peer_eigen{"eigen", describe, convert, gemm};
+const peer peer_eigen{"eigen", describe, convert, gemm, scalar};
 
 }  // namespace bench

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "data.hpp"
@@ -46,12 +47,63 @@ struct product {
   void* c;
 };
 
+enum class operation { convert, add, multiply, divide, sqrt, fma };
+
+/// dst[i] = what(in[0][i], in[1][i], in[2][i]) of as many operands as it has, one number at a time.
+/// Operands and result of arithmetic are of one type.
+struct scalar_loop {
+  operation what;
+  element from, to;
+  const void* in[3];
+  void* dst;
+  std::size_t count;
+};
+
+/// A timer of `loop` with `operate` for the operation. The barrier behind every number keeps all
+/// compilers from working on several at once.
+template <class From, class To, class Operate>
+[[nodiscard]] timer one_by_one(const scalar_loop& loop, Operate operate) {
+  return timed([=] {
+    const auto* const a = static_cast<const From*>(loop.in[0]);
+    const auto* const b = static_cast<const From*>(loop.in[1]);
+    const auto* const c = static_cast<const From*>(loop.in[2]);
+    auto* const dst = static_cast<To*>(loop.dst);
+    for (std::size_t i = 0; i < loop.count; ++i) {
+      if constexpr (std::is_invocable_v<Operate, From>) {
+        dst[i] = static_cast<To>(operate(a[i]));
+      } else if constexpr (std::is_invocable_v<Operate, From, From>) {
+        dst[i] = static_cast<To>(operate(a[i], b[i]));
+      } else {
+        dst[i] = static_cast<To>(operate(a[i], b[i], c[i]));
+      }
+      __asm__ volatile("" : : : "memory");
+    }
+  });
+}
+
+/// The casts and operators of a type; no timer for what is not an operator.
+template <class From, class To>
+[[nodiscard]] timer casts(const scalar_loop& loop) {
+  return one_by_one<From, To>(loop, [](From x) { return static_cast<To>(x); });
+}
+template <class Number>
+[[nodiscard]] timer operators(const scalar_loop& loop) {
+  if (loop.what == operation::add)
+    return one_by_one<Number, Number>(loop, [](Number a, Number b) { return a + b; });
+  if (loop.what == operation::multiply)
+    return one_by_one<Number, Number>(loop, [](Number a, Number b) { return a * b; });
+  if (loop.what == operation::divide)
+    return one_by_one<Number, Number>(loop, [](Number a, Number b) { return a / b; });
+  return {};
+}
+
 struct peer {
   const char* name;
   /// Version and what it found the CPU to be. Called once, before everything else.
   std::string (*describe)();
   timer (*convert)(const conversion&);
   timer (*gemm)(const product&);
+  timer (*scalar)(const scalar_loop&) = nullptr;
 };
 
 extern const peer peer_openblas;
@@ -61,6 +113,7 @@ extern const peer peer_dnnl;
 extern const peer peer_dnnl_avx512;
 extern const peer peer_eigen;
 extern const peer peer_hwy;
+extern const peer peer_cuda;
 
 [[nodiscard]] inline std::vector<const peer*> gemm_peers() {
   return {
@@ -87,6 +140,17 @@ extern const peer peer_hwy;
 #endif
 #ifdef FEWBITS_PEER_HWY
       &peer_hwy,
+#endif
+  };
+}
+
+[[nodiscard]] inline std::vector<const peer*> scalar_peers() {
+  return {
+#ifdef FEWBITS_PEER_EIGEN
+      &peer_eigen,
+#endif
+#ifdef FEWBITS_PEER_CUDA
+      &peer_cuda,
 #endif
   };
 }
