@@ -8,6 +8,8 @@ cmake_minimum_required(VERSION 3.23)
 set(budgets
   "format 4000"
   "value 8000"
+  "math 8000"
+  "text 9000"
   "view 14000"
   "memory 14000"
   "convert 16000 +"

@@ -6,6 +6,8 @@
 
 #include <fewbits/fewbits.hpp>
 #include <fewbits/isa/cpu.hpp>
+#include <fewbits/math.hpp>
+#include <fewbits/text.hpp>
 
 #include <cstdint>
 #include <limits>
@@ -46,6 +48,42 @@ void use_values(digest& out, Float x, Float y) {
   out.add(x += y);
   out.add(-x);
   out.add(std::uint64_t{x == y} + (x < 2.5));
+}
+
+template <class Float>
+void use_functions(digest& out, Float x, Float y) {
+  int exponent = 0;
+  out.add(sqrt(x));
+  out.add(fma(x, y, x));
+  out.add(remainder(x, y));
+  out.add(fmod(x, y));
+  out.add(next_up(x));
+  out.add(nextafter(x, y));
+  out.add(ulp(x));
+  out.add(scalbn(x, ilogb(y)));
+  out.add(frexp(x, &exponent));
+  out.add(roundeven(x));
+  out.add(floor(x));
+  out.add(minimum(x, y));
+  out.add(fmax(x, y));
+  out.add(std::uint64_t{total_order(x, y)} + std::hash<Float>{}(x));
+  out.add(Float{static_cast<long double>(x)});
+  out.add(fb::convert<fb::fp4_e2m1, fb::stochastic>(x, 0x12345678));
+  out.add(std::uint64_t{fb::int4{x}.bits()});
+  out.add(exp(x));
+  out.add(log(abs(x)));
+  out.add(pow(abs(x), y));
+  out.add(hypot(x, y));
+}
+
+template <class Float>
+void use_text(digest& out, Float x) {
+  char text[64];
+  const auto written = fb::to_chars(text, text + sizeof(text), x);
+  Float back{};
+  fb::from_chars(text, written.ptr, back);
+  out.add(back);
+  out.add(std::uint64_t{fb::anatomy(x).exponent != 0});
 }
 
 template <class Float>
@@ -117,6 +155,10 @@ void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   use_values(out, fb::fp64{e5m2}, fb::fp64{1e300});
   out.add(fb::basic_float<fb::formats::ieee(3, 4)>{static_cast<double>(e4m3)});
   out.add(fb::fp16{e4m3} * e5m2);
+  use_functions(out, e4m3, fb::fp8_e4m3{0.75f});
+  use_functions(out, fb::fp16{e5m2}, fb::fp16{-3.0f});
+  use_text(out, e4m3);
+  use_text(out, fb::bf16{e5m2});
   use_limits<fb::bf16>(out);
   use_limits<fb::fp4_e2m1>(out);
 
