@@ -63,7 +63,7 @@ bench::timer naive_loop(const bench::conversion& c) {
 /// Casts of the compiler's own half-precision type, where it has one.
 template <class From, class To>
 bench::timer float16_loop(const bench::conversion& c) {
-#if defined(__FLT16_MANT_DIG__)
+#if defined(__FLT16_MANT_DIG__) && (defined(__clang__) || defined(__SSE2__) || __GNUC__ > 12)
   __extension__ typedef _Float16 half;
   if constexpr (std::is_same_v<To, fewbits::fp16>) {
     return bench::timed([=] {

@@ -61,7 +61,9 @@ TEST(CalibrateAbsmax, GivesOneWhereNothingIsToBeScaled) {
 }
 
 TEST(CalibrateAbsmax, TakesTheEndsOfTheFloats) {
-  expect_parameters(fb::calibrate_absmax<int8>(floats{-largest}), largest / 127, 0);
+  // largest / 127 rounds up, and 127 times that would be infinite.
+  expect_parameters(fb::calibrate_absmax<int8>(floats{-largest}),
+                    std::nextafter(largest / 127, 0.0f), 0);
   expect_parameters(fb::calibrate_absmax<int8>(floats{smallest}), smallest, 0);
   expect_parameters(fb::calibrate_absmax<int8>(floats{-100 * smallest}), smallest, 0);
   EXPECT_EQ(quantized(floats{smallest, -smallest, 0}, fb::calibrate_absmax<int8>(floats{smallest})),
@@ -149,14 +151,18 @@ TEST(CalibrateMinmax, KeepsZeroExactAndErrorsSmallForAnyRange) {
 }
 
 // The widths of these ranges are no floats, and the ends of the codes may lie beyond the floats.
-TEST(CalibrateMinmax, KeepsTheScaleFiniteForTheWidestRanges) {
+TEST(CalibrateMinmax, GivesFiniteDataBackFinite) {
   const fb::affine<uint8> both = fb::calibrate_minmax<uint8>(floats{-largest, largest});
-  EXPECT_EQ(both.scale, static_cast<float>(2 * static_cast<double>(largest) / 255));
+  EXPECT_EQ(both.scale, largest / 128);  // not 2 * largest / 255: code 0 is 128 steps from zero
   EXPECT_EQ(both.zero_point, 128);
   EXPECT_EQ(quantized(floats{-largest, 0, largest}, both), (std::vector<int>{0, 128, 255}));
   const fb::affine<int8> most = fb::calibrate_minmax<int8>(floats{-0.1f, largest});
   EXPECT_EQ(most.scale, largest / 255);
   EXPECT_EQ(quantized(floats{-0.1f, largest}, most), (std::vector<int>{-128, 127}));
+  const fb::affine<int8> symmetric = fb::calibrate_absmax<int8>(floats{largest});
+  EXPECT_EQ(quantized(floats{-largest, largest}, symmetric), (std::vector<int>{-127, 127}));
+  EXPECT_LE(static_cast<double>(symmetric.scale) * 127, static_cast<double>(largest));
+  EXPECT_GE(symmetric.scale, std::nextafter(largest / 127, 0.0f));
 }
 
 constexpr std::size_t rows = 2, cols = 7;

@@ -58,13 +58,23 @@ FEWBITS_INLINE value_range range_of_matrix(const matrix_view<const float>& src) 
 /// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
 inline constexpr float smallest_scale = 0x1p-149f;
 
+/// `scale`, lowered where the code `far` steps from zero would stand for more than the largest float, so
+/// that finite data come back finite.
+FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t far) {
+  constexpr double largest = static_cast<double>(__FLT_MAX__);
+  if (static_cast<double>(scale) * far <= largest) return scale;
+  const float bound = static_cast<float>(largest / far);
+  if (static_cast<double>(bound) * far <= largest) return bound;
+  return bit_cast<float>(bit_cast<std::uint32_t>(bound) - 1);
+}
+
 /// Scale for codes -highest..highest; 1 where all values are zero.
 template <class Code>
 FEWBITS_INLINE constexpr float absmax_scale(const value_range& range) {
   const float amax = -range.low > range.high ? -range.low : range.high;
   if (amax == 0.0f) return 1;
   const float scale = amax / static_cast<float>(code_range<Code>::highest);
-  return scale > 0.0f ? scale : smallest_scale;
+  return scale > 0.0f ? finite_scale(scale, code_range<Code>::highest) : smallest_scale;
 }
 
 /// Scale and zero point that send the ends of the range to the ends of the codes. The width is taken
@@ -77,8 +87,11 @@ FEWBITS_INLINE constexpr affine<Code> minmax_parameters(const value_range& range
   if (width == 0.0) return {1, lowest};
   float scale = static_cast<float>(width / (highest - lowest));
   if (scale == 0.0f) scale = smallest_scale;
-  const std::int32_t zero_point = lowest - nearest_even_integer(range.low / scale);
-  return {scale, zero_point > highest ? highest : zero_point};
+  const std::int32_t shifted = lowest - nearest_even_integer(range.low / scale);
+  const std::int32_t zero_point = shifted > highest ? highest : shifted;
+  const std::int32_t below = zero_point - lowest;
+  const std::int32_t above = highest - zero_point;
+  return {finite_scale(scale, below > above ? below : above), zero_point};
 }
 
 }  // namespace detail
@@ -86,8 +99,8 @@ FEWBITS_INLINE constexpr affine<Code> minmax_parameters(const value_range& range
 /// Parameters without zero point: scale = amax / largest code, amax the largest finite magnitude.
 ///
 /// Data:   NaN and infinities are skipped. All zero or empty: scale 1.
-/// Scale:  the quotient in FP32, at least 2^-149; never raised otherwise, so a tensor times a power of
-///         two keeps its codes (down to subnormal scales).
+/// Scale:  the quotient in FP32, at least 2^-149 and small enough that the end codes are finite; else
+///         unchanged, so a tensor times a power of two keeps its codes (down to subnormal scales).
 /// Errors: none.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src) {

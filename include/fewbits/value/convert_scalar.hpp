@@ -13,6 +13,21 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
+namespace detail {
+
+/// The code of a normal number in a format that contains it as a normal number: the fields move, and the
+/// exponent gets the other bias.
+template <float_format From, float_format To>
+FEWBITS_INLINE constexpr std::uint64_t widen_normal(std::uint64_t code) {
+  constexpr int shift = To.mantissa_bits - From.mantissa_bits;
+  constexpr std::uint64_t rebias = static_cast<std::uint64_t>(To.bias - From.bias)
+                                   << To.mantissa_bits;
+  const std::uint64_t magnitude = ((code & From.magnitude_mask()) << shift) + rebias;
+  return magnitude | ((code & From.sign_mask()) != 0 ? To.sign_mask() : 0);
+}
+
+}  // namespace detail
+
 /// `value` as a `To`: a float type of the library, `float` or `double`.
 ///
 /// Rounding: Policy.round, once, whatever the pair; default nearest even.
@@ -24,6 +39,17 @@ inline namespace FEWBITS_ABI {
 template <floating To, cast_policy Policy = cast_policy{}, convertible_number From>
   requires(!is_stochastic(Policy.round))
 [[nodiscard]] FEWBITS_INLINE constexpr To convert(From value) {
+  if constexpr (floating<From>) {
+    constexpr float_format from = format_of<From>;
+    if constexpr (is_lossless<From, To> && from.mantissa_bits <= format_of<To>.mantissa_bits &&
+                  from.min_exponent() >= format_of<To>.min_exponent()) {
+      // What most numbers are, the short way.
+      const std::uint64_t code = detail::bits_of(value);
+      const std::uint64_t magnitude = code & from.magnitude_mask();
+      if (magnitude >= from.min_normal_code() && magnitude <= from.max_finite_code())
+        return detail::value_of_bits<To>(detail::widen_normal<from, format_of<To>>(code));
+    }
+  }
   return detail::pack_number<To, Policy>(detail::unpack_number(value));
 }
 

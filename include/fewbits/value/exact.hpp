@@ -138,6 +138,22 @@ FEWBITS_INLINE constexpr Square integer_root(Square square) {
   return root;
 }
 
+/// The same, at run time from the hardware's root, put right by integers: neither its rounding mode nor
+/// an approximation (-ffast-math) changes the result.
+FEWBITS_INLINE constexpr std::uint64_t fast_integer_root(std::uint64_t square) {
+#if !defined(__CUDA_ARCH__)
+  if (!__builtin_is_constant_evaluated()) {
+    constexpr std::uint64_t largest = 0xffffffff;
+    const double guess = __builtin_sqrt(static_cast<double>(square));
+    std::uint64_t root = guess < 4294967295.0 ? static_cast<std::uint64_t>(guess) : largest;
+    while (root * root > square) --root;
+    while (root < largest && (root + 1) * (root + 1) <= square) ++root;
+    return root;
+  }
+#endif
+  return integer_root(square);
+}
+
 /// The square root. With `Narrow`, an operand of at most 32 significant bits gives a root of 32 bits
 /// and a sticky one, in 64-bit arithmetic; else it has 64.
 template <bool Narrow>
@@ -151,7 +167,7 @@ FEWBITS_INLINE constexpr unpacked square_root(const unpacked& x) {
   const int exponent = (x.exponent - (is_odd ? 1 : 0)) / 2;
   if constexpr (Narrow) {
     const std::uint64_t square = is_odd ? x.significand : x.significand >> 1;
-    const std::uint64_t root = integer_root(square);
+    const std::uint64_t root = fast_integer_root(square);
     return {number_kind::finite, false, exponent, root << 32 | (root * root != square ? 1U : 0U)};
   } else {
     const uint128 square = static_cast<uint128>(x.significand) << (is_odd ? 64 : 63);
