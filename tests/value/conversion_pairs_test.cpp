@@ -76,7 +76,8 @@ void for_many_codes(const oracle::reference& format, Verb&& verb) {
   for (int i = 0; i < 20011; ++i, code += stride) {
     verb(code & mask);
     // Few significant bits: representable in narrower formats, or a tie there, or next to one.
-    const u64 cut = code & mask & ~u64{0} << (format.description().mantissa_bits - i % 12);
+    const int kept = i % 12 % (format.description().mantissa_bits + 1);
+    const u64 cut = code & mask & ~u64{0} << (format.description().mantissa_bits - kept);
     verb(cut);
     verb((cut + 1) & mask);
     verb((cut - 1) & mask);
