@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Compiles each header of one folder by itself, included twice.
-#   cmake -DCOMPILE=<compiler;flags> -DINCLUDE_DIR=<dir> -DFOLDER=<fewbits or fewbits/x> -DWORK_DIR=<dir>
-#         -P alone.cmake
+#   cmake -DCOMPILE=<compiler;flags> -DINCLUDE_DIR=<dir> -DFOREIGN=<regex> -DWORK_DIR=<dir>
+#         -DFOLDER=<fewbits or fewbits/x> -P alone.cmake
 cmake_minimum_required(VERSION 3.23)
 
 file(MAKE_DIRECTORY "${WORK_DIR}")
 file(GLOB headers RELATIVE "${INCLUDE_DIR}" "${INCLUDE_DIR}/${FOLDER}/*.hpp")
+list(FILTER headers EXCLUDE REGEX "${FOREIGN}")
 foreach(header IN LISTS headers)
   string(MAKE_C_IDENTIFIER "${header}" name)
   file(WRITE "${WORK_DIR}/${name}.cpp" "#include <${header}>\n#include <${header}>\n")

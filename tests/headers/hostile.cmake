@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Compiles all headers after macros that system headers and users are known to define. The standard
 # headers are not ours to harden, so those that the library includes come first.
-#   cmake -DCOMPILE=<compiler;flags> -DINCLUDE_DIR=<dir> -DWORK_DIR=<dir> -P hostile.cmake
+#   cmake -DCOMPILE=<compiler;flags> -DINCLUDE_DIR=<dir> -DFOREIGN=<regex> -DWORK_DIR=<dir>
+#         -P hostile.cmake
 cmake_minimum_required(VERSION 3.23)
 
 file(GLOB_RECURSE headers RELATIVE "${INCLUDE_DIR}" "${INCLUDE_DIR}/fewbits/*.hpp")
+list(FILTER headers EXCLUDE REGEX "${FOREIGN}")
 set(system "")
 set(own "")
 foreach(header IN LISTS headers)
