@@ -489,7 +489,10 @@ class reference {
 
   [[nodiscard]] const format& description() const { return format_; }
   [[nodiscard]] const char* name() const { return format_.name.c_str(); }
-  [[nodiscard]] u64 code_count() const { return u64{1} << format_.width(); }
+  /// Modulo 2^64.
+  [[nodiscard]] u64 code_count() const {
+    return format_.width() < 64 ? u64{1} << format_.width() : 0;
+  }
   /// The values from zero (or the smallest) up; empty for formats wider than 17 bits.
   [[nodiscard]] const std::vector<point>& points() const { return points_; }
   [[nodiscard]] const point& largest() const { return largest_; }
