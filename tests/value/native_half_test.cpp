@@ -31,6 +31,13 @@ namespace fb = fewbits;
 using typed::from_code;
 using u64 = std::uint64_t;
 
+// How many times as many random cases: native_half_exhaustive.cpp takes more.
+#if defined(FEWBITS_TEST_EFFORT)
+[[maybe_unused]] constexpr int effort = FEWBITS_TEST_EFFORT;
+#else
+[[maybe_unused]] constexpr int effort = 1;
+#endif
+
 #if FEWBITS_TEST_NATIVE_HALF || defined(FEWBITS_HAVE_MPFR)
 /// Zeros, ends of ranges, one and its neighbours, infinities and NaN of a format with IEEE codes.
 std::vector<u64> special_codes(const oracle::format& f) {
@@ -103,7 +110,7 @@ TEST(NativeHalf, OperatorsAgree) {
   }
   random_words next(21);
   u64 a = 0;
-  for (int i = 0; i < 1'000'000 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 1'000'000 * effort && !testing::Test::HasFailure(); ++i) {
     const u64 b = random_code(next, f, a);
     check_operators(a, b);
     a = i % 2 == 0 ? b : random_code(next, f, 0);
@@ -148,7 +155,7 @@ TEST(NativeHalf, ConversionsAgree) {
     }
   }
   random_words next(22);
-  for (int i = 0; i < 300'000 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 300'000 * effort && !testing::Test::HasFailure(); ++i) {
     const u64 word = next();
     check_conversion(static_cast<double>(oracle::float_from(static_cast<std::uint32_t>(word))));
     // A double whose exponent is near the range of fp16.
@@ -214,7 +221,7 @@ void check_fma(const char* name, u64 seed) {
   }
   random_words next(seed);
   u64 a = 0;
-  for (int i = 0; i < 200'000 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < 200'000 * effort && !testing::Test::HasFailure(); ++i) {
     const u64 b = random_code(next, f, a);
     const u64 product = (from_code<Type>(a) * from_code<Type>(b)).bits();
     u64 c = random_code(next, f, a);
