@@ -58,13 +58,13 @@ FEWBITS_INLINE value_range range_of_matrix(const matrix_view<const float>& src) 
 /// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
 inline constexpr float smallest_scale = 0x1p-149f;
 
-/// `scale`, lowered where the code `far` steps from zero would stand for more than the largest float, so
+/// `scale`, lowered where a code `steps` from zero would stand for more than the largest float, so
 /// that finite data come back finite.
-FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t far) {
+FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t steps) {
   constexpr double largest = static_cast<double>(__FLT_MAX__);
-  if (static_cast<double>(scale) * far <= largest) return scale;
-  const float bound = static_cast<float>(largest / far);
-  if (static_cast<double>(bound) * far <= largest) return bound;
+  if (static_cast<double>(scale) * steps <= largest) return scale;
+  const float bound = static_cast<float>(largest / steps);
+  if (static_cast<double>(bound) * steps <= largest) return bound;
   return bit_cast<float>(bit_cast<std::uint32_t>(bound) - 1);
 }
 

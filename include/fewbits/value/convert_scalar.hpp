@@ -8,6 +8,7 @@
 #include <fewbits/value/number.hpp>
 #include <fewbits/value/rounding.hpp>
 
+#include <concepts>
 #include <cstdint>
 
 namespace fewbits {
@@ -103,6 +104,12 @@ template <integer To, cast_policy Policy, convertible_number From>
   requires(is_stochastic(Policy.round))
 [[nodiscard]] FEWBITS_INLINE constexpr To convert(From value, std::uint32_t random) {
   return detail::to_integer<To, Policy.round>(detail::unpack_number(value), random);
+}
+
+/// `value` as a `long double`, which is exact: every format's values are doubles.
+template <std::same_as<long double> To, floating From>
+[[nodiscard]] FEWBITS_HOST_INLINE constexpr To convert(From value) {
+  return static_cast<To>(convert<double>(value));
 }
 
 }  // namespace FEWBITS_ABI
