@@ -272,7 +272,8 @@ TEST(Functions, ScalbnRoundsOnce) {
       for (const int n :
            {INT_MIN, -2200, -300, -40, -9, -3, -1, 0, 1, 2, 5, 17, 200, 2200, INT_MAX}) {
         oracle::number exact = x;
-        exact.exponent += std::min(std::max(n, -2300), 2300);
+        // Beyond 2^1100 everything overflows, and the oracle counts binades in 12 bits.
+        exact.exponent = std::min(exact.exponent + std::min(std::max(n, -2300), 2300), 1100);
         check.expect(format, row.scalbn(codes[i], n), format.encode(exact), exact, [&] {
           return "scalbn(" + format.describe(codes[i]) + ", " + std::to_string(n) + ")";
         });
