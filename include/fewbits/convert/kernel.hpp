@@ -8,6 +8,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/run_vectors.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/isa/slots.hpp>
@@ -64,8 +65,8 @@ inline constexpr bool has_fp32_exponents =
     Format.min_exponent() == formats::fp32.min_exponent() && Format.inf == inf_encoding::ieee &&
     Format.nan == nan_encoding::ieee;
 
-/// Whether one float addition can do the rounding: `add_nearest` exists; what is subnormal in FP32, where
-/// the control word matters, is less than half a quantum; and 2^24 quanta are still finite.
+/// Whether one float addition can do the rounding: `add_nearest` exists; what is subnormal in FP32 is
+/// less than half a quantum; and 2^24 quanta are still finite.
 template <float_format Format, cast_policy Policy, isa Isa>
 inline constexpr bool rounds_by_adding =
     requires(typename vec<Isa>::u32 x) { vec<Isa>::add_nearest(x, x); } &&
@@ -323,6 +324,7 @@ struct convert_kernel {
   }
   static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
     constexpr std::size_t lanes = is_vector_pair ? vec<Isa>::lanes : 1;
+    const detail::default_control_word<Isa> control_word;
     detail::run_vectors<lanes, sizeof(From), sizeof(To), convert_kernel>(src, dst, count);
   }
 };

@@ -28,11 +28,13 @@ inline namespace FEWBITS_ABI {
 ///
 /// Where the hardware has them, and kernels ask for them with a requires-expression:
 ///
-/// | add_nearest(a, b)     | the bits of a + b, as floats, to nearest even whatever MXCSR says   |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
+/// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
+/// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
 ///
-/// No operation depends on the floating-point environment. Loads and stores take any alignment and
-/// touch exactly the bytes named.
+/// The last four are right under a `default_control_word` only, which their kernels hold while they
+/// run. No other operation depends on the floating-point environment. Loads and stores take any
+/// alignment and touch exactly the bytes named.
 template <isa Isa>
 struct vec {
   static constexpr int lanes = 1;

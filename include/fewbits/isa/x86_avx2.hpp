@@ -93,6 +93,23 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(m128(src))));
   }
+
+  FEWBITS_INLINE static __m256 floats(u32 x) { return _mm256_castsi256_ps(x); }
+  FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
+    return _mm256_castps_si256(_mm256_add_ps(floats(a), floats(b)));
+  }
+  FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
+    return _mm256_castps_si256(_mm256_mul_ps(floats(a), floats(b)));
+  }
+  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
+    return _mm256_castps_si256(_mm256_fmadd_ps(floats(a), floats(b), floats(c)));
+  }
+  /// In assembly: under -ffast-math g++ replaces `_mm256_div_ps` by an estimate.
+  FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
+    __m256 quotient;
+    __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(floats(a)), "x"(floats(b)));
+    return _mm256_castps_si256(quotient);
+  }
 };
 
 /// F16C rounds to nearest even whatever MXCSR says, keeps the sign and the high payload of NaN and

@@ -82,9 +82,20 @@ struct vec<Isa> {
     return _mm512_mask_blend_epi32(where, b, a);
   }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm512_castps_si512(_mm512_cvtepi32_ps(x)); }
+
+  static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  FEWBITS_INLINE static __m512 floats(u32 x) { return _mm512_castsi512_ps(x); }
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
-    return _mm512_castps_si512(_mm512_add_round_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b),
-                                                   _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    return _mm512_castps_si512(_mm512_add_round_ps(floats(a), floats(b), nearest));
+  }
+  FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
+    return _mm512_castps_si512(_mm512_mul_round_ps(floats(a), floats(b), nearest));
+  }
+  FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
+    return _mm512_castps_si512(_mm512_div_round_ps(floats(a), floats(b), nearest));
+  }
+  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
+    return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c), nearest));
   }
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return _mm512_castps_si512(
