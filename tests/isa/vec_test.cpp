@@ -40,6 +40,9 @@ struct operations {
   void (*store8)(unsigned char*, const u32*);
   void (*store16)(unsigned char*, const u32*);
   void (*store32)(unsigned char*, const u32*);
+  void (*load24)(const unsigned char*, u32*);
+  void (*store24)(unsigned char*, const u32*);
+  void (*stream64)(unsigned char*, const unsigned char*);
 };
 
 template <fb::isa Isa>
@@ -85,6 +88,12 @@ struct wrapped {
         [](unsigned char* dst, const u32* x) { ops::store8(dst, in(x)); },
         [](unsigned char* dst, const u32* x) { ops::store16(dst, in(x)); },
         [](unsigned char* dst, const u32* x) { ops::store32(dst, in(x)); },
+        [](const unsigned char* src, u32* out) { put(out, ops::load24(src)); },
+        [](unsigned char* dst, const u32* x) { ops::store24(dst, in(x)); },
+        [](unsigned char* dst, const unsigned char* src) {
+          ops::stream64(dst, src);
+          ops::stream_fence();
+        },
     };
   }
 };
@@ -145,6 +154,10 @@ TEST(Vec, LoadsAndStoresElementsInOrder) {
       std::memcpy(&want, memory + 2 * i, 2);
       EXPECT_EQ(lanes[i], want) << ops.name << ", lane " << i;
     }
+    ops.load24(memory, lanes);
+    for (std::size_t i = 0; i < ops.lanes; ++i)
+      EXPECT_EQ(lanes[i], memory[3 * i] + memory[3 * i + 1] * 0x100U + memory[3 * i + 2] * 0x10000U)
+          << ops.name << ", lane " << i;
     ops.load8(memory, lanes);
     for (std::size_t i = 0; i < ops.lanes; ++i)
       EXPECT_EQ(lanes[i], memory[i]) << ops.name << ", lane " << i;
@@ -160,12 +173,16 @@ TEST(Vec, StoresTheLowBitsOfAnyLane) {
         lanes[i] = values()[(start + i) % values().size()];
       unsigned char out8[most_lanes];
       unsigned char out16[2 * most_lanes];
+      unsigned char out24[3 * most_lanes];
       ops.store8(out8, lanes);
       ops.store16(out16, lanes);
+      ops.store24(out24, lanes);
       for (std::size_t i = 0; i < ops.lanes; ++i) {
         const auto low = static_cast<std::uint16_t>(lanes[i]);
         ASSERT_EQ(out8[i], lanes[i] & 0xff) << ops.name << ", lane " << i;
         ASSERT_EQ(std::memcmp(out16 + 2 * i, &low, 2), 0) << ops.name << ", lane " << i;
+        for (std::size_t byte = 0; byte < 3; ++byte)
+          ASSERT_EQ(out24[3 * i + byte], lanes[i] >> 8 * byte & 0xff) << ops.name << ", lane " << i;
       }
     }
 }
@@ -180,8 +197,9 @@ TEST(Vec, TouchesExactlyTheBytesNamedAtAnyAlignment) {
     };
     const u32 lanes[most_lanes] = {};
     u32 loaded[most_lanes];
-    for (const access& one : {access{1, ops.load8, ops.store8}, access{2, ops.load16, ops.store16},
-                              access{4, ops.load32, ops.store32}}) {
+    for (const access& one :
+         {access{1, ops.load8, ops.store8}, access{2, ops.load16, ops.store16},
+          access{3, ops.load24, ops.store24}, access{4, ops.load32, ops.store32}}) {
       const std::size_t bytes = one.bytes * ops.lanes;
       one.load(memory.ending(bytes), loaded);
       one.load(memory.begin(), loaded);
@@ -197,6 +215,21 @@ TEST(Vec, TouchesExactlyTheBytesNamedAtAnyAlignment) {
         one.load(at, loaded);
         for (std::size_t i = 0; i < ops.lanes; ++i) ASSERT_EQ(loaded[i], 0U) << ops.name;
       }
+    }
+  }
+}
+
+TEST(Vec, StreamsALine) {
+  alignas(64) unsigned char lines[3 * 64];
+  unsigned char src[65];
+  for (std::size_t i = 0; i < sizeof src; ++i) src[i] = static_cast<unsigned char>(i * 37 + 1);
+  for (const operations& ops : all_operations()) {
+    std::memset(lines, 0xa5, sizeof lines);
+    ops.stream64(lines + 64, src + 1);
+    EXPECT_EQ(std::memcmp(lines + 64, src + 1, 64), 0) << ops.name;
+    for (std::size_t i = 0; i < 64; ++i) {
+      ASSERT_EQ(lines[i], 0xa5) << ops.name;
+      ASSERT_EQ(lines[128 + i], 0xa5) << ops.name;
     }
   }
 }

@@ -17,6 +17,9 @@ inline namespace FEWBITS_ABI {
 /// | --------------------- | ------------------------------------------------------------------- |
 /// | load8, load16, load32 | the next `lanes` elements of 8, 16, 32 bits, zero-extended          |
 /// | store8, store16, store32 | the low 8, 16, 32 bits of each lane to consecutive elements      |
+/// | load24, store24       | the same for groups of 3 bytes, the low byte first on any machine    |
+/// | stream64(dst, src)    | copies 64 bytes past the caches; dst is a multiple of 64             |
+/// | stream_fence()        | orders what stream64 wrote before any store that follows             |
 /// | set(x)                | x in every lane                                                     |
 /// | add, sub, and_, or_, xor_ | modulo 2^32                                                     |
 /// | shift_left<n>, shift_right<n> | by a constant, 0 <= n <= 31, zeros in                       |
@@ -58,6 +61,33 @@ struct vec {
   FEWBITS_INLINE static void store8(unsigned char* dst, u32 x) { store<std::uint8_t>(dst, x); }
   FEWBITS_INLINE static void store16(unsigned char* dst, u32 x) { store<std::uint16_t>(dst, x); }
   FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) { store<std::uint32_t>(dst, x); }
+  FEWBITS_INLINE static u32 load24(const unsigned char* src) {
+    return static_cast<u32>(src[0]) | static_cast<u32>(src[1]) << 8 |
+           static_cast<u32>(src[2]) << 16;
+  }
+  FEWBITS_INLINE static void store24(unsigned char* dst, u32 x) {
+    dst[0] = static_cast<unsigned char>(x);
+    dst[1] = static_cast<unsigned char>(x >> 8);
+    dst[2] = static_cast<unsigned char>(x >> 16);
+  }
+  FEWBITS_INLINE static void stream64(unsigned char* dst, const unsigned char* src) {
+    for (int i = 0; i < 64; i += 8) {
+      long long word;
+      __builtin_memcpy(&word, src + i, 8);
+#if defined(__clang__)
+      __builtin_nontemporal_store(word, reinterpret_cast<long long*>(dst + i));
+#elif defined(__x86_64__)
+      __builtin_ia32_movnti64(reinterpret_cast<long long*>(dst + i), word);
+#else
+      __builtin_memcpy(dst + i, &word, 8);
+#endif
+    }
+  }
+  FEWBITS_INLINE static void stream_fence() {
+#if defined(__x86_64__)
+    __builtin_ia32_sfence();
+#endif
+  }
 
   FEWBITS_INLINE static u32 set(std::uint32_t x) { return x; }
   FEWBITS_INLINE static u32 add(u32 a, u32 b) { return a + b; }

@@ -63,6 +63,28 @@ struct vec<Isa> {
   FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), x);
   }
+  /// The 24 bytes as two overlapping vectors: groups 0 to 3 begin the one, 4 to 7 end the other.
+  FEWBITS_INLINE static u32 load24(const unsigned char* src) {
+    const __m256i halves = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128(m128(src))), _mm_loadu_si128(m128(src + 8)), 1);
+    return _mm256_shuffle_epi8(
+        halves, _mm256_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1,  //
+                                 4, 5, 6, -1, 7, 8, 9, -1, 10, 11, 12, -1, 13, 14, 15, -1));
+  }
+  FEWBITS_INLINE static void store24(unsigned char* dst, u32 x) {
+    const __m256i halves = _mm256_shuffle_epi8(
+        x, _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1,  //
+                            0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+    const __m256i packed =
+        _mm256_permutevar8x32_epi32(halves, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 3, 7));
+    _mm_storeu_si128(m128(dst), _mm256_castsi256_si128(packed));
+    _mm_storel_epi64(m128(dst + 16), _mm256_extracti128_si256(packed, 1));
+  }
+  FEWBITS_INLINE static void stream64(unsigned char* dst, const unsigned char* src) {
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(dst), load32(src));
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(dst + 32), load32(src + 32));
+  }
+  FEWBITS_INLINE static void stream_fence() { _mm_sfence(); }
 
   FEWBITS_INLINE static u32 set(std::uint32_t x) {
     return _mm256_set1_epi32(static_cast<std::int32_t>(x));

@@ -55,6 +55,28 @@ struct vec<Isa> {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), _mm512_cvtepi32_epi16(x));
   }
   FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) { _mm512_storeu_si512(dst, x); }
+  /// Four groups of 3 bytes to each 128 bits, then a byte shuffle within them.
+  FEWBITS_INLINE static u32 load24(const unsigned char* src) {
+    const __m512i quarters = _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 9, 10, 11, 11),
+        _mm512_maskz_loadu_epi32(0x0fff, src));
+    return _mm512_shuffle_epi8(
+        quarters, _mm512_broadcast_i32x4(
+                      _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1)));
+  }
+  FEWBITS_INLINE static void store24(unsigned char* dst, u32 x) {
+    const __m512i quarters =
+        _mm512_shuffle_epi8(x, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12,
+                                                                    13, 14, -1, -1, -1, -1)));
+    const __m512i packed = _mm512_permutexvar_epi32(
+        _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 3, 7, 11, 15), quarters);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), _mm512_castsi512_si256(packed));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 32), _mm512_extracti32x4_epi32(packed, 2));
+  }
+  FEWBITS_INLINE static void stream64(unsigned char* dst, const unsigned char* src) {
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(dst), load32(src));
+  }
+  FEWBITS_INLINE static void stream_fence() { _mm_sfence(); }
 
   FEWBITS_INLINE static u32 set(std::uint32_t x) {
     return _mm512_set1_epi32(static_cast<std::int32_t>(x));
