@@ -75,13 +75,12 @@ static_assert(probe<int, avx512>::id == 1 && probe<double, avx512>::id == 1);
 static_assert(probe<int, avx512.with(feature::avx512vnni)>::id == 5);
 
 // The library's own: which vector operations and kernels the flags of this test bring in.
-constexpr int lanes_of_native = fb::has_avx512<fb::native> ? 16 : fb::has_avx2<fb::native> ? 8 : 1;
+constexpr int lanes_of_native = fb::has_avx512<fb::native> ? 16
+                                : fb::has_avx2<fb::native> ? 8
+                                : fb::has_neon<fb::native> ? 4
+                                                           : 1;
 static_assert(fb::vec<fb::generic>::lanes == 1);
-#if defined(__x86_64__)
 static_assert(fb::vec<fb::native>::lanes == lanes_of_native);
-#else
-static_assert(fb::vec<fb::native>::lanes >= lanes_of_native);
-#endif
 
 using unnamed = fb::basic_float<fb::formats::ieee(3, 6)>;
 int calls = 0;

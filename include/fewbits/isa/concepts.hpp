@@ -31,5 +31,25 @@ concept has_avx512_bf16 = has_avx512<Isa> && Isa.has(feature::avx512bf16);
 template <isa Isa>
 concept has_bf16_dot = has_avx512_bf16<Isa> && !Isa.has(feature::amx_bf16);
 
+/// Vectors of 128 bits, in every AArch64 CPU with an FPU.
+template <isa Isa>
+concept has_neon = Isa.has(feature::neon);
+
+/// Arithmetic of FP16 numbers.
+template <isa Isa>
+concept has_neon_fp16 = has_neon<Isa> && Isa.has(feature::neon_fp16);
+
+/// Dot products of four 8-bit integers.
+template <isa Isa>
+concept has_neon_dotprod = has_neon<Isa> && Isa.has(feature::neon_dotprod);
+
+/// Conversion to BF16, dot products of two BF16 numbers and products of 2 x 4 matrices of them.
+template <isa Isa>
+concept has_neon_bf16 = has_neon<Isa> && Isa.has(feature::neon_bf16);
+
+/// Products of 2 x 8 matrices of 8-bit integers, and dot products of mixed signs.
+template <isa Isa>
+concept has_neon_i8mm = has_neon_dotprod<Isa> && Isa.has(feature::neon_i8mm);
+
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

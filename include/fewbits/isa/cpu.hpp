@@ -36,6 +36,7 @@ FEWBITS_INLINE isa cpu_features() {
   constexpr unsigned ymm = 0x6;         // bits 1 and 2
   constexpr unsigned zmm = ymm | 0xe0;  // and 5 to 7
   constexpr unsigned amx = 0x60000;     // bits 17 and 18
+  constexpr unsigned apx = 0x80000;     // bit 19
 #define FEWBITS_X86(name, macro, state, leaf, subleaf, reg, bit)                 \
   {                                                                              \
     registers r{};                                                               \

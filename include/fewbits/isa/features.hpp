@@ -13,6 +13,7 @@
 // two objects with different code must not share one.
 #define FEWBITS_FEATURES(X86, ARM)                                   \
   X86(sse3, __SSE3__, sse, 1, 0, ecx, 0)                             \
+  X86(pclmul, __PCLMUL__, sse, 1, 0, ecx, 1)                         \
   X86(ssse3, __SSSE3__, sse, 1, 0, ecx, 9)                           \
   X86(sse4_1, __SSE4_1__, sse, 1, 0, ecx, 19)                        \
   X86(sse4_2, __SSE4_2__, sse, 1, 0, ecx, 20)                        \
@@ -22,6 +23,10 @@
   X86(f16c, __F16C__, ymm, 1, 0, ecx, 29)                            \
   X86(fma, __FMA__, ymm, 1, 0, ecx, 12)                              \
   X86(lzcnt, __LZCNT__, sse, 0x80000001, 0, ecx, 5)                  \
+  X86(sse4a, __SSE4A__, sse, 0x80000001, 0, ecx, 6)                  \
+  X86(xop, __XOP__, ymm, 0x80000001, 0, ecx, 11)                     \
+  X86(fma4, __FMA4__, ymm, 0x80000001, 0, ecx, 16)                   \
+  X86(tbm, __TBM__, sse, 0x80000001, 0, ecx, 21)                     \
   X86(bmi, __BMI__, sse, 7, 0, ebx, 3)                               \
   X86(avx2, __AVX2__, ymm, 7, 0, ebx, 5)                             \
   X86(bmi2, __BMI2__, sse, 7, 0, ebx, 8)                             \
@@ -47,13 +52,27 @@
   X86(amx_int8, FEWBITS_AMX_INT8, amx, 7, 0, edx, 25)                \
   X86(avxvnni, __AVXVNNI__, ymm, 7, 1, eax, 4)                       \
   X86(avx512bf16, __AVX512BF16__, zmm, 7, 1, eax, 5)                 \
+  X86(amx_fp16, FEWBITS_AMX_FP16, amx, 7, 1, eax, 21)                \
+  X86(avxifma, __AVXIFMA__, ymm, 7, 1, eax, 23)                      \
+  X86(avxvnniint8, __AVXVNNIINT8__, ymm, 7, 1, edx, 4)               \
+  X86(avxneconvert, __AVXNECONVERT__, ymm, 7, 1, edx, 5)             \
+  X86(avxvnniint16, __AVXVNNIINT16__, ymm, 7, 1, edx, 10)            \
+  X86(apx, __APX_F__, apx, 7, 1, edx, 21)                            \
   ARM(neon, __ARM_NEON, hwcap, 1)                                    \
+  ARM(aes, __ARM_FEATURE_AES, hwcap, 3)                              \
+  ARM(crc32, __ARM_FEATURE_CRC32, hwcap, 7)                          \
+  ARM(atomics, __ARM_FEATURE_ATOMICS, hwcap, 8)                      \
   ARM(neon_fp16, __ARM_FEATURE_FP16_VECTOR_ARITHMETIC, hwcap, 10)    \
+  ARM(neon_rdm, __ARM_FEATURE_QRDMX, hwcap, 12)                      \
+  ARM(neon_complex, __ARM_FEATURE_COMPLEX, hwcap, 14)                \
+  ARM(sha3, __ARM_FEATURE_SHA3, hwcap, 17)                           \
   ARM(neon_dotprod, __ARM_FEATURE_DOTPROD, hwcap, 20)                \
   ARM(sve, __ARM_FEATURE_SVE, hwcap, 22)                             \
+  ARM(neon_fp16_fml, __ARM_FEATURE_FP16_FML, hwcap, 23)              \
   ARM(sve2, __ARM_FEATURE_SVE2, hwcap2, 1)                           \
   ARM(neon_i8mm, __ARM_FEATURE_MATMUL_INT8, hwcap2, 13)              \
-  ARM(neon_bf16, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, hwcap2, 14)
+  ARM(neon_bf16, __ARM_FEATURE_BF16_VECTOR_ARITHMETIC, hwcap2, 14)   \
+  ARM(mops, __ARM_FEATURE_MOPS, hwcap2, 43)
 
 // clang 14 spells these without the underscore.
 #if defined(__AMX_TILE__) || defined(__AMXTILE__)
@@ -64,6 +83,9 @@
 #endif
 #if defined(__AMX_INT8__) || defined(__AMXINT8__)
 #define FEWBITS_AMX_INT8 1
+#endif
+#if defined(__AMX_FP16__) || defined(__AMXFP16__)
+#define FEWBITS_AMX_FP16 1
 #endif
 
 namespace fewbits {

@@ -11,3 +11,6 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #include <fewbits/isa/x86_avx512.hpp>
 #endif
+#if defined(__ARM_NEON) && defined(__aarch64__) && !defined(__AARCH64EB__)
+#include <fewbits/isa/arm_neon.hpp>
+#endif
