@@ -35,7 +35,20 @@ inline namespace FEWBITS_ABI {
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
 ///
-/// The last four are right under a `default_control_word` only, which their kernels hold while they
+/// | nearest_integer(x)    | the float x to nearest even; 0x80000000 for NaN and beyond int32    |
+/// | load8_signed          | as load8, sign-extended                                             |
+///
+/// and, for codes of 8 bits, registers `words` of 2 * lanes signed 16-bit and `bytes` of 4 * lanes 8-bit
+/// lanes:
+///
+/// | narrow(a, b)          | words of the signed lanes of a, then b, saturated                   |
+/// | narrow_signed(a, b), narrow_unsigned(a, b) | bytes of the words of a, then b, saturated     |
+/// | set_words(x), add_words(a, b), min_words(a, b) | x everywhere, saturated sums, minima       |
+/// | has_word(a, x)        | whether a word of a is x                                            |
+/// | clamp_signed(x, low, high), clamp_unsigned(x, low, high), and_bytes(x, mask) | of bytes     |
+/// | store_bytes(dst, x)   | all bytes, in the order of the lanes they came from                 |
+///
+/// The float operations are right under a `default_control_word` only, which their kernels hold while they
 /// run. No other operation depends on the floating-point environment. Loads and stores take any
 /// alignment and touch exactly the bytes named.
 template <isa Isa>

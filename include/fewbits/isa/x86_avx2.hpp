@@ -132,6 +132,39 @@ struct vec<Isa> {
     __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(floats(a)), "x"(floats(b)));
     return _mm256_castps_si256(quotient);
   }
+  FEWBITS_INLINE static u32 nearest_integer(u32 x) { return _mm256_cvtps_epi32(floats(x)); }
+
+  // `narrow` and `narrow_*` work within 128 bits: words and bytes stay in their order until the store.
+  using words = __m256i;
+  using bytes = __m256i;
+  FEWBITS_INLINE static u32 load8_signed(const unsigned char* src) {
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64(m128(src)));
+  }
+  FEWBITS_INLINE static words narrow(u32 a, u32 b) { return _mm256_packs_epi32(a, b); }
+  FEWBITS_INLINE static words set_words(std::int16_t x) { return _mm256_set1_epi16(x); }
+  FEWBITS_INLINE static words add_words(words a, words b) { return _mm256_adds_epi16(a, b); }
+  FEWBITS_INLINE static words min_words(words a, words b) { return _mm256_min_epi16(a, b); }
+  FEWBITS_INLINE static bool has_word(words a, std::int16_t x) {
+    return _mm256_movemask_epi8(_mm256_cmpeq_epi16(a, set_words(x))) != 0;
+  }
+  FEWBITS_INLINE static bytes narrow_signed(words a, words b) { return _mm256_packs_epi16(a, b); }
+  FEWBITS_INLINE static bytes narrow_unsigned(words a, words b) {
+    return _mm256_packus_epi16(a, b);
+  }
+  FEWBITS_INLINE static bytes clamp_signed(bytes x, std::int8_t low, std::int8_t high) {
+    return _mm256_min_epi8(_mm256_max_epi8(x, _mm256_set1_epi8(low)), _mm256_set1_epi8(high));
+  }
+  FEWBITS_INLINE static bytes clamp_unsigned(bytes x, std::uint8_t low, std::uint8_t high) {
+    return _mm256_min_epu8(_mm256_max_epu8(x, _mm256_set1_epi8(static_cast<char>(low))),
+                           _mm256_set1_epi8(static_cast<char>(high)));
+  }
+  FEWBITS_INLINE static bytes and_bytes(bytes x, std::uint8_t mask) {
+    return _mm256_and_si256(x, _mm256_set1_epi8(static_cast<char>(mask)));
+  }
+  FEWBITS_INLINE static void store_bytes(unsigned char* dst, bytes x) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst), _mm256_permutevar8x32_epi32(x, order));
+  }
 };
 
 /// F16C rounds to nearest even whatever MXCSR says, keeps the sign and the high payload of NaN and

@@ -119,6 +119,43 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
     return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c), nearest));
   }
+  FEWBITS_INLINE static u32 nearest_integer(u32 x) {
+    return _mm512_cvt_roundps_epi32(floats(x), nearest);
+  }
+
+  // `narrow` and `narrow_*` work within 128 bits: words and bytes stay in their order until the store.
+  using words = __m512i;
+  using bytes = __m512i;
+  FEWBITS_INLINE static u32 load8_signed(const unsigned char* src) {
+    return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(src)));
+  }
+  FEWBITS_INLINE static words narrow(u32 a, u32 b) { return _mm512_packs_epi32(a, b); }
+  FEWBITS_INLINE static words set_words(std::int16_t x) { return _mm512_set1_epi16(x); }
+  FEWBITS_INLINE static words add_words(words a, words b) { return _mm512_adds_epi16(a, b); }
+  FEWBITS_INLINE static words min_words(words a, words b) { return _mm512_min_epi16(a, b); }
+  FEWBITS_INLINE static bool has_word(words a, std::int16_t x) {
+    return _mm512_cmpeq_epi16_mask(a, set_words(x)) != 0;
+  }
+  FEWBITS_INLINE static bytes narrow_signed(words a, words b) { return _mm512_packs_epi16(a, b); }
+  FEWBITS_INLINE static bytes narrow_unsigned(words a, words b) {
+    return _mm512_packus_epi16(a, b);
+  }
+  FEWBITS_INLINE static bytes clamp_signed(bytes x, std::int8_t low, std::int8_t high) {
+    return _mm512_min_epi8(_mm512_max_epi8(x, _mm512_set1_epi8(low)), _mm512_set1_epi8(high));
+  }
+  FEWBITS_INLINE static bytes clamp_unsigned(bytes x, std::uint8_t low, std::uint8_t high) {
+    return _mm512_min_epu8(_mm512_max_epu8(x, _mm512_set1_epi8(static_cast<char>(low))),
+                           _mm512_set1_epi8(static_cast<char>(high)));
+  }
+  FEWBITS_INLINE static bytes and_bytes(bytes x, std::uint8_t mask) {
+    return _mm512_and_si512(x, _mm512_set1_epi8(static_cast<char>(mask)));
+  }
+  FEWBITS_INLINE static void store_bytes(unsigned char* dst, bytes x) {
+    const __m512i order =
+        _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    _mm512_storeu_si512(dst, _mm512_permutexvar_epi32(order, x));
+  }
+
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return _mm512_castps_si512(
         _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(src))));
