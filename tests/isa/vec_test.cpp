@@ -31,6 +31,8 @@ struct operations {
   binary add, sub, and_, or_, xor_, min_, max_, shift_left, shift_right;
   /// select(greater(a, b), a, ~b), select(equal(a, b), a, ~b)
   binary select_greater, select_equal;
+  /// select(carries(a, b), a, ~b)
+  binary select_carries;
   unary float_bits;
   unary left_by[32], right_by[32];
   void (*set)(u32 x, u32* out);
@@ -73,6 +75,9 @@ struct wrapped {
         },
         [](const u32* a, const u32* b, u32* out) {
           put(out, ops::select(ops::equal(in(a), in(b)), in(a), ops::xor_(in(b), ops::set(~0U))));
+        },
+        [](const u32* a, const u32* b, u32* out) {
+          put(out, ops::select(ops::carries(in(a), in(b)), in(a), ops::xor_(in(b), ops::set(~0U))));
         },
         [](const u32* x, u32* out) { put(out, ops::float_bits(in(x))); },
         {[](const u32* x, u32* out) {
@@ -259,6 +264,46 @@ TEST(Vec, ComparesUnsignedNumbers) {
           [](u32 a, u32 b) { return a > b ? a : ~b; });
   }
 }
+
+TEST(Vec, TellsWhereSumsCarry) {
+  for (const operations& ops : all_operations())
+    check(ops, "select of carries", ops.select_carries, values(), values(),
+          [](u32 a, u32 b) { return (a + std::uint64_t{b}) >> 32 != 0 ? a : ~b; });
+}
+
+template <fb::isa Isa>
+void check_pairs() {
+  using ops = fb::vec<Isa>;
+  using vector = typename ops::u32;
+  if constexpr (requires(vector x) { ops::multiply_pairs(x, x); }) {
+    constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+    u32 a[lanes], b[lanes], products[lanes], swapped[lanes], even[lanes], low[lanes], high[lanes];
+    for (std::size_t first = 0; first < values().size() * values().size(); ++first) {
+      for (std::size_t i = 0; i < lanes; ++i) {
+        a[i] = values()[(first + i) % values().size()];
+        b[i] = values()[(first / values().size() + i * i) % values().size()];
+      }
+      const vector x = wrapped<Isa>::in(a);
+      const vector y = wrapped<Isa>::in(b);
+      wrapped<Isa>::put(products, ops::multiply_pairs(x, y));
+      wrapped<Isa>::put(swapped, ops::swap_pairs(x));
+      wrapped<Isa>::put(even, ops::select_even(x, y));
+      wrapped<Isa>::put(low, ops::unpack_low(x, y));
+      wrapped<Isa>::put(high, ops::unpack_high(x, y));
+      for (std::size_t i = 0; i < lanes; ++i) {
+        const std::uint64_t product = std::uint64_t{a[i / 2 * 2]} * b[i / 2 * 2];
+        const std::size_t quad = i / 4 * 4 + i % 2;
+        ASSERT_EQ(products[i], static_cast<u32>(product >> 32 * (i % 2))) << "lane " << i;
+        ASSERT_EQ(swapped[i], a[i ^ 1]) << "lane " << i;
+        ASSERT_EQ(even[i], i % 2 == 0 ? a[i] : b[i]) << "lane " << i;
+        ASSERT_EQ(low[i], (i % 4 < 2 ? a : b)[quad]) << "lane " << i;
+        ASSERT_EQ(high[i], (i % 4 < 2 ? a : b)[quad + 2]) << "lane " << i;
+      }
+    }
+  }
+}
+
+TEST(Vec, MultipliesAndMovesPairsOfLanes) { check_pairs<fb::native>(); }
 
 TEST(Vec, ShiftsByConstantsAndByLanes) {
   std::vector<u32> counts;

@@ -27,10 +27,15 @@ inline namespace FEWBITS_ABI {
 /// | min_, max_            | of unsigned numbers                                                 |
 /// | greater(a, b), equal(a, b) | a mask; `greater` for numbers below 2^31                       |
 /// | select(mask, a, b)    | a where the mask holds, else b                                      |
+/// | carries(a, b)         | a mask: where a + b is 2^32 or more                                 |
 /// | float_bits(x)         | the bits of x as a float; exact, for x < 2^24                       |
 ///
 /// Where the hardware has them, and kernels ask for them with a requires-expression:
 ///
+/// | multiply_pairs(a, b)  | lanes 2i and 2i + 1: low and high half of the product of lanes 2i   |
+/// | swap_pairs(x)         | lanes 2i and 2i + 1 exchanged                                       |
+/// | select_even(a, b)     | lanes 2i of a, lanes 2i + 1 of b                                    |
+/// | unpack_low(a, b), unpack_high(a, b) | of each four lanes a's first (last) two, then b's     |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
@@ -123,6 +128,7 @@ struct vec {
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return a > b; }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return a == b; }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return where ? a : b; }
+  FEWBITS_INLINE static mask carries(u32 a, u32 b) { return a > ~b; }
   FEWBITS_INLINE static u32 float_bits(u32 x) {
     return detail::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(x)));
   }

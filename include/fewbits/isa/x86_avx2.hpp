@@ -111,6 +111,15 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm256_blendv_epi8(b, a, where);
   }
+  /// Signed numbers compare like unsigned ones with the other top bit.
+  FEWBITS_INLINE static mask carries(u32 a, u32 b) {
+    return _mm256_cmpgt_epi32(xor_(a, set(0x80000000)), xor_(b, set(0x7fffffff)));
+  }
+  FEWBITS_INLINE static u32 multiply_pairs(u32 a, u32 b) { return _mm256_mul_epu32(a, b); }
+  FEWBITS_INLINE static u32 swap_pairs(u32 x) { return _mm256_shuffle_epi32(x, 0xb1); }
+  FEWBITS_INLINE static u32 select_even(u32 a, u32 b) { return _mm256_blend_epi32(a, b, 0xaa); }
+  FEWBITS_INLINE static u32 unpack_low(u32 a, u32 b) { return _mm256_unpacklo_epi64(a, b); }
+  FEWBITS_INLINE static u32 unpack_high(u32 a, u32 b) { return _mm256_unpackhi_epi64(a, b); }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm256_castps_si256(_mm256_cvtepi32_ps(x)); }
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(m128(src))));

@@ -103,6 +103,14 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm512_mask_blend_epi32(where, b, a);
   }
+  FEWBITS_INLINE static mask carries(u32 a, u32 b) { return greater(a, xor_(b, set(~0U))); }
+  FEWBITS_INLINE static u32 multiply_pairs(u32 a, u32 b) { return _mm512_mul_epu32(a, b); }
+  FEWBITS_INLINE static u32 swap_pairs(u32 x) { return _mm512_shuffle_epi32(x, _MM_PERM_CDAB); }
+  FEWBITS_INLINE static u32 select_even(u32 a, u32 b) {
+    return _mm512_mask_blend_epi32(0xaaaa, a, b);
+  }
+  FEWBITS_INLINE static u32 unpack_low(u32 a, u32 b) { return _mm512_unpacklo_epi64(a, b); }
+  FEWBITS_INLINE static u32 unpack_high(u32 a, u32 b) { return _mm512_unpackhi_epi64(a, b); }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm512_castps_si512(_mm512_cvtepi32_ps(x)); }
 
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
