@@ -37,6 +37,7 @@ struct vec<Isa> {
   static constexpr int lanes = 4;
   using u32 = uint32x4_t;
   using mask = uint32x4_t;
+  using line = unsigned char[64];
 
   FEWBITS_INLINE static u32 load8(const unsigned char* src) {
     std::uint32_t four;
@@ -61,6 +62,28 @@ struct vec<Isa> {
   FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) {
     vst1q_u8(dst, vreinterpretq_u8_u32(x));
   }
+  FEWBITS_INLINE static u32 load24(const unsigned char* src) {
+    std::uint32_t last;
+    __builtin_memcpy(&last, src + 8, sizeof(last));
+    constexpr unsigned char places[16] = {0, 1, 2, 255, 3, 4, 5, 255, 6, 7, 8, 255, 9, 10, 11, 255};
+    const uint8x16_t groups = vcombine_u8(vld1_u8(src), vcreate_u8(last));
+    return vreinterpretq_u32_u8(vqtbl1q_u8(groups, vld1q_u8(places)));
+  }
+  FEWBITS_INLINE static void store24(unsigned char* dst, u32 x) {
+    constexpr unsigned char places[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14};
+    const uint8x16_t groups = vqtbl1q_u8(vreinterpretq_u8_u32(x), vld1q_u8(places));
+    const std::uint32_t last = vgetq_lane_u32(vreinterpretq_u32_u8(groups), 2);
+    vst1_u8(dst, vget_low_u8(groups));
+    __builtin_memcpy(dst + 8, &last, sizeof(last));
+  }
+  /// g++ has no intrinsic for stnp.
+  FEWBITS_INLINE static void stream64(unsigned char* dst, const unsigned char* src) {
+    __asm__("stnp %q1, %q2, [%5]\n\tstnp %q3, %q4, [%5, #32]"
+            : "=m"(*reinterpret_cast<line*>(dst))
+            : "w"(load32(src)), "w"(load32(src + 16)), "w"(load32(src + 32)), "w"(load32(src + 48)),
+              "r"(dst));
+  }
+  FEWBITS_INLINE static void stream_fence() { __asm__ volatile("dmb ishst" : : : "memory"); }
 
   FEWBITS_INLINE static u32 set(std::uint32_t x) { return vdupq_n_u32(x); }
   FEWBITS_INLINE static u32 add(u32 a, u32 b) { return vaddq_u32(a, b); }
@@ -91,6 +114,7 @@ struct vec<Isa> {
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return vcgtq_u32(a, b); }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return vceqq_u32(a, b); }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return vbslq_u32(where, a, b); }
+  FEWBITS_INLINE static mask carries(u32 a, u32 b) { return vcgtq_u32(a, vmvnq_u32(b)); }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return vreinterpretq_u32_f32(vcvtq_f32_u32(x)); }
 
   // In assembly: the intrinsics are `+` and `*` to the compiler, which contracts a * b + c and, under
