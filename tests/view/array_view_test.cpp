@@ -56,6 +56,20 @@ TEST(ArrayView, RefersToTheElementsOfAnyContiguousRange) {
   EXPECT_FALSE(f.empty());
 }
 
+// Copying a view that is not const must not count as viewing a range.
+static_assert(std::is_trivially_copyable_v<fb::array_view<float>>);
+static_assert(fb::contiguous<int[3]> && fb::contiguous<const int (&)[3]>);
+
+TEST(ArrayView, IsCopiedAsItIs) {
+  int native[4] = {6, 7, 8, 9};
+  fb::array_view<int> a = native;
+  fb::array_view<int> b(a);
+  EXPECT_EQ(b.data(), native);
+  EXPECT_EQ(b.size(), 4U);
+  const fb::array_view<const int> c = native;
+  EXPECT_EQ(c.data(), native);
+}
+
 constexpr int third() {
   const int x[] = {1, 2, 3};
   return fb::array_view<const int>(x)[2];

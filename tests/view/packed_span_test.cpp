@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Elements of every width from 1 to 8 bits, against a string of bits.
+#include <fewbits/view/packed_matrix_view.hpp>
 #include <fewbits/view/packed_span.hpp>
 
 #include <cstddef>
@@ -22,7 +23,7 @@ using int_of = fb::basic_int<fb::formats::signed_int(Bits)>;
 
 /// Bit `index` of memory, low bits of a byte first.
 unsigned bit_of(const unsigned char* memory, std::size_t index) {
-  return memory[index / 8] >> (index % 8) & 1U;
+  return static_cast<unsigned>(memory[index / 8]) >> (index % 8) & 1U;
 }
 unsigned bits_of(const unsigned char* memory, std::size_t index, std::size_t width) {
   unsigned code = 0;

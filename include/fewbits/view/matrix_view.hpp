@@ -29,12 +29,11 @@ class matrix_view {
   }
   /// Over a contiguous range of rows * cols elements.
   template <contiguous Range>
-    requires std::is_convertible_v<decltype(std::declval<Range&>().data()), Element*>
+    requires std::is_convertible_v<decltype(detail::data_of(std::declval<Range&>())), Element*>
   FEWBITS_INLINE constexpr matrix_view(Range&& range, std::size_t rows, std::size_t cols)
-      : matrix_view(range.data(), rows, cols) {
-    FEWBITS_ASSERT(static_cast<std::size_t>(range.size()) == rows * cols,
-                   "matrix_view: %zu elements for %zu x %zu",
-                   static_cast<std::size_t>(range.size()), rows, cols);
+      : matrix_view(detail::data_of(range), rows, cols) {
+    FEWBITS_ASSERT(detail::size_of(range) == rows * cols, "matrix_view: %zu elements for %zu x %zu",
+                   detail::size_of(range), rows, cols);
   }
   /// From a view of mutable elements to one of const elements.
   template <class Other>
@@ -63,7 +62,7 @@ class matrix_view {
 
 template <contiguous Range>
 matrix_view(Range&&, std::size_t, std::size_t)
-    -> matrix_view<std::remove_reference_t<decltype(*std::declval<Range&>().data())>>;
+    -> matrix_view<std::remove_reference_t<decltype(*detail::data_of(std::declval<Range&>()))>>;
 
 /// The transpose of a `matrix_view`, as a view of the same elements.
 template <class Element>
