@@ -3,23 +3,25 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/convert/convert.hpp>
+#include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/features.hpp>
+#include <fewbits/quantize/affine_kernel.hpp>
+#include <fewbits/quantize/code_range.hpp>
 #include <fewbits/quantize/granularity.hpp>
-#include <fewbits/quantize/round_integer.hpp>
-#include <fewbits/value/basic_int.hpp>
-#include <fewbits/view/array_view.hpp>
-#include <fewbits/view/matrix_view.hpp>
-#include <fewbits/view/packed_span.hpp>
+#include <fewbits/value/rounding.hpp>
+#include <fewbits/view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// Parameters of a quantized matrix whose codes are `Code`: std::int8_t, std::uint8_t or a
-/// `basic_int`. One scale (and zero point) for each of `Granularity::count(rows, cols)` stretches of
-/// a row, in row-major order. No zero points means that all are 0.
+/// Parameters of a quantized matrix whose codes are `Code`: std::int8_t, std::uint8_t, a `basic_int`, or
+/// one of these `restricted`. One scale (and zero point) for each of `Granularity::count(rows, cols)`
+/// stretches of a row, in row-major order. No zero points means that all are 0.
 template <class Code, class Granularity = per_tensor>
 struct affine {
   array_view<const float> scale;
@@ -47,87 +49,185 @@ struct affine<Code, per_tensor> {
 
 namespace detail {
 
-/// The range of codes of `Code`.
-template <class Code>
-struct code_range {
-  static constexpr std::int32_t lowest = static_cast<std::int32_t>(Code::format.min_code());
-  static constexpr std::int32_t highest = static_cast<std::int32_t>(Code::format.max_code());
-};
-template <>
-struct code_range<std::int8_t> {
-  static constexpr std::int32_t lowest = -128, highest = 127;
-};
-template <>
-struct code_range<std::uint8_t> {
-  static constexpr std::int32_t lowest = 0, highest = 255;
-};
+/// Elements of a block that is converted in cache on its way to or from packed codes. All group sizes that
+/// `run_groups` takes divide it.
+inline constexpr std::size_t staging_block = 1024;
 
-// A row of codes is a pointer where a code has memory of its own, else a packed_span.
-template <class Code>
-FEWBITS_INLINE constexpr void put_code(Code* row, std::size_t j, std::int32_t code) {
-  if constexpr (std::is_integral_v<Code>) {
-    row[j] = static_cast<Code>(code);
-  } else {
-    row[j] = Code::from_code(code);
-  }
-}
-template <class Code>
-FEWBITS_INLINE constexpr void put_code(const packed_span<Code>& row, std::size_t j,
-                                       std::int32_t code) {
-  row.set(j, Code::from_code(code));
-}
-
-template <class Range>
-FEWBITS_INLINE constexpr auto code_row(Range& range) {
-  if constexpr (requires { range.offset(); }) {
-    return range;
-  } else {
-    return range.data();
-  }
-}
-
-/// The code of `x`: nearest_even(x / scale) + zero_point within the range, by a true division. The
-/// quotient is clamped before it is rounded; the ends are integers, so the order does not matter and
-/// no float too large for an integer is converted. NaN gives the code of zero.
-template <class Code>
-FEWBITS_INLINE constexpr std::int32_t quantize_one(float x, float scale, std::int32_t zero_point) {
-  const float low = static_cast<float>(code_range<Code>::lowest - zero_point);
-  const float high = static_cast<float>(code_range<Code>::highest - zero_point);
-  const float quotient = x / scale;
-  if (is_nan_code<formats::fp32>(bit_cast<std::uint32_t>(quotient))) return zero_point;
-  const float clamped = quotient < low ? low : quotient > high ? high : quotient;
-  return nearest_even_integer(clamped) + zero_point;
-}
-
+/// What quantizing and dequantizing a matrix is made of, for the codes of one class.
 template <class Code, class Granularity, isa Isa>
 struct affine_kernel {
-  template <class Row>
-  static void quantize(const float* src, std::size_t cols, std::size_t row,
-                       const affine<Code, Granularity>& parameters, const Row& dst) {
-    for (std::size_t begin = 0; begin < cols; begin += Granularity::length(cols)) {
+  using parameters = affine<Code, Granularity>;
+  using element = typename code_range<Code>::type;
+  using codes = byte_codes<Code, Isa>;
+  static constexpr bool has_bytes = code_range<Code>::bits <= 8;
+
+  /// Calls `run(from, to, scale, zero_point)` for the parts of elements `begin` to `end` of a row that share a scale.
+  template <class Run>
+  FEWBITS_INLINE static void for_stretches(std::size_t begin, std::size_t end, std::size_t row,
+                                           std::size_t cols, const parameters& of, Run run) {
+    const std::size_t length = Granularity::length(cols);
+    while (begin < end) {
       const std::size_t index = Granularity::index(row, begin, cols);
-      const float scale = parameters.scale_at(index);
-      const std::int32_t zero_point = parameters.zero_point_at(index);
-      const std::size_t end = Granularity::end(begin, cols);
-      for (std::size_t j = begin; j < end; ++j)
-        put_code(dst, j, quantize_one<Code>(src[j], scale, zero_point));
+      const std::size_t next = (begin / length + 1) * length;
+      const std::size_t stop = next < end ? next : end;
+      run(begin, stop, of.scale_at(index), of.zero_point_at(index));
+      begin = stop;
     }
   }
 
-  template <class Row>
-  static void dequantize(const Row& src, std::size_t cols, std::size_t row,
-                         const affine<Code, Granularity>& parameters, float* dst) {
-    for (std::size_t begin = 0; begin < cols; begin += Granularity::length(cols)) {
+  /// The codes of elements `begin` to `end` of a row, as bytes.
+  FEWBITS_INLINE static void to_bytes(const float* src, unsigned char* dst, std::size_t begin,
+                                      std::size_t end, std::size_t row, std::size_t cols,
+                                      const parameters& of) {
+    if constexpr (codes::takes_groups(group_size<Granularity>)) {
       const std::size_t index = Granularity::index(row, begin, cols);
-      const float scale = parameters.scale_at(index);
-      const std::int32_t zero_point = parameters.zero_point_at(index);
-      const std::size_t end = Granularity::end(begin, cols);
-      for (std::size_t j = begin; j < end; ++j)
-        dst[j] = scale * static_cast<float>(static_cast<std::int32_t>(src[j]) - zero_point);
+      codes::template run_groups<group_size<Granularity>>(
+          src + begin, dst, end - begin, of.scale.data() + index,
+          of.zero_point.empty() ? nullptr : of.zero_point.data() + index);
+    } else {
+      for_stretches(begin, end, row, cols, of,
+                    [=](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                      codes::run(src + from, dst + (from - begin), to - from, scale, zero_point);
+                    });
     }
+  }
+  FEWBITS_INLINE static void from_bytes(const unsigned char* src, float* dst, std::size_t begin,
+                                        std::size_t end, std::size_t row, std::size_t cols,
+                                        const parameters& of) {
+    for_stretches(begin, end, row, cols, of,
+                  [=](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                    codes::run_back(src + (from - begin), dst + (from - begin), to - from, scale,
+                                    zero_point);
+                  });
+  }
+
+  /// A row of codes from a row of floats. `Mode` other than nearest even goes one by one.
+  template <rounding Mode, class Row>
+  FEWBITS_INLINE static void quantize_row(const float* src, const Row& dst, std::size_t row,
+                                          std::size_t cols, const parameters& of) {
+    if constexpr (Mode != rounding::nearest_even || !has_bytes) {
+      for_stretches(0, cols, row, cols, of,
+                    [&](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                      for (std::size_t j = from; j < to; ++j)
+                        put_code(dst, j, quantize_one<Code, Mode>(src[j], scale, zero_point));
+                    });
+    } else if constexpr (has_byte_row<Code, Row>) {
+      to_bytes(src, reinterpret_cast<unsigned char*>(dst), 0, cols, row, cols, of);
+    } else {
+      unsigned char bytes[staging_block];
+      for (std::size_t begin = 0; begin < cols; begin += staging_block) {
+        const std::size_t end = cols - begin < staging_block ? cols : begin + staging_block;
+        to_bytes(src, bytes, begin, end, row, cols, of);
+        pack_codes<element>(bytes, dst, begin, end - begin);
+      }
+    }
+  }
+
+  /// Elements `begin` to `end` of a row of codes, as floats at `dst`.
+  template <class Row>
+  FEWBITS_INLINE static void to_floats(const Row& src, float* dst, std::size_t begin,
+                                       std::size_t end, std::size_t row, std::size_t cols,
+                                       const parameters& of) {
+    if constexpr (has_byte_row<Code, Row> && code_range<Code>::bits == 8) {
+      from_bytes(reinterpret_cast<const unsigned char*>(src) + begin, dst, begin, end, row, cols,
+                 of);
+    } else if constexpr (has_bytes) {
+      unsigned char bytes[staging_block];
+      for (std::size_t from = begin; from < end; from += staging_block) {
+        const std::size_t to = end - from < staging_block ? end : from + staging_block;
+        if constexpr (is_packed_row<Row>) {
+          unpack_codes<element>(src, from, to - from, bytes);
+        } else {
+          for (std::size_t j = from; j < to; ++j)
+            bytes[j - from] = static_cast<unsigned char>(static_cast<std::int32_t>(src[j]));
+        }
+        from_bytes(bytes, dst + (from - begin), from, to, row, cols, of);
+      }
+    } else {
+      for_stretches(begin, end, row, cols, of,
+                    [&](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                      for (std::size_t j = from; j < to; ++j)
+                        dst[j - begin] =
+                            scale *
+                            static_cast<float>(static_cast<std::int32_t>(src[j]) - zero_point);
+                    });
+    }
+  }
+
+  template <class Row, class Real>
+  FEWBITS_INLINE static void dequantize_row(const Row& src, Real* dst, std::size_t row,
+                                            std::size_t cols, const parameters& of) {
+    if constexpr (std::is_same_v<Real, float>) {
+      to_floats(src, dst, 0, cols, row, cols, of);
+    } else {
+      float floats[staging_block];
+      for (std::size_t begin = 0; begin < cols; begin += staging_block) {
+        const std::size_t end = cols - begin < staging_block ? cols : begin + staging_block;
+        to_floats(src, floats, begin, end, row, cols, of);
+        convert_run<cast_policy{}, Isa, float, Real>(floats, dst + begin, end - begin);
+      }
+    }
+  }
+
+  /// Whether rows that follow each other in memory are one long row with the same parameters.
+  FEWBITS_INLINE static bool is_one_row(std::size_t cols) {
+    if constexpr (group_size<Granularity> != 0) return cols % group_size<Granularity> == 0;
+    return std::is_same_v<Granularity, per_tensor>;
+  }
+  template <class Element>
+  FEWBITS_INLINE static auto long_row(const matrix_view<Element>& matrix) {
+    return matrix.data();
+  }
+  template <class Element>
+  FEWBITS_INLINE static auto long_row(const packed_matrix_view<Element>& matrix) {
+    return packed_span<Element>(matrix.data(), matrix.rows() * matrix.cols(),
+                                matrix.row(0).offset());
+  }
+
+  template <rounding Mode, class Codes>
+  static void quantize(const matrix_view<const float>& src, const parameters& of,
+                       const Codes& dst) {
+    const default_control_word<Isa> control_word;
+    const std::size_t rows = src.rows(), cols = src.cols();
+    if (rows == 0 || cols == 0) return;
+    if (is_one_row(cols) && src.stride() == cols && dst.stride() == cols)
+      return quantize_row<Mode>(src.data(), long_row(dst), 0, rows * cols, of);
+    for (std::size_t i = 0; i < rows; ++i) quantize_row<Mode>(src.row(i), dst.row(i), i, cols, of);
+  }
+
+  template <class Codes, class Real>
+  static void dequantize(const Codes& src, const parameters& of, const matrix_view<Real>& dst) {
+    const default_control_word<Isa> control_word;
+    const std::size_t rows = src.rows(), cols = src.cols();
+    if (rows == 0 || cols == 0) return;
+    if (is_one_row(cols) && src.stride() == cols && dst.stride() == cols)
+      return dequantize_row(long_row(src), dst.data(), 0, rows * cols, of);
+    for (std::size_t i = 0; i < rows; ++i) dequantize_row(src.row(i), dst.row(i), i, cols, of);
   }
 };
 
+/// A matrix of codes: `matrix_view<Code>` or `packed_matrix_view<Code>`.
+template <class Matrix>
+concept code_matrix = requires(const Matrix& matrix) {
+  matrix.row(std::size_t{});
+  matrix.rows();
+  matrix.cols();
+  matrix.stride();
+};
+
+/// A tensor given as a range: a matrix of one row.
+template <class Range>
+FEWBITS_INLINE auto one_row(Range& range) {
+  const std::size_t size = static_cast<std::size_t>(range.size());
+  if constexpr (requires { range.offset(); }) {
+    using element = typename decltype(packed_span(range))::packed_element;
+    return packed_matrix_view<element>(range.data(), 1, size, size, range.offset());
+  } else {
+    return matrix_view(range.data(), 1, size);
+  }
+}
+
+/// The parameters are one for each stretch, and a zero point is a code.
 template <class Code, class Granularity>
 FEWBITS_INLINE constexpr void check_counts(
     [[maybe_unused]] const affine<Code, Granularity>& parameters, [[maybe_unused]] std::size_t rows,
@@ -141,8 +241,6 @@ FEWBITS_INLINE constexpr void check_counts(
                    count);
   }
 }
-
-/// A zero point is a code.
 template <class Code, class Granularity>
 FEWBITS_INLINE constexpr void check_parameters(
     [[maybe_unused]] const affine<Code, Granularity>& parameters, [[maybe_unused]] std::size_t rows,
@@ -158,73 +256,75 @@ FEWBITS_INLINE constexpr void check_parameters(
 #endif
 }
 
-/// A matrix of codes: `matrix_view<Code>` or `packed_matrix_view<Code>`.
-template <class Matrix>
-concept code_matrix = requires(const Matrix& matrix) {
-  matrix.row(std::size_t{});
-  matrix.rows();
-  matrix.cols();
-};
+/// Nearest even, and the other policies of rounding that take no random bits.
+template <cast_policy Policy>
+concept plain_rounding = !is_stochastic(Policy.round) && Policy.round != rounding::to_odd &&
+                         Policy.over == overflow::ieee;
 
 }  // namespace detail
 
-/// Writes the codes of a matrix: q = clamp(nearest_even(x / scale) + zero_point).
+/// Writes the codes of a matrix: q = clamp(round(x / scale) + zero_point).
 ///
 /// Shape:    src and dst have the same rows and cols; parameters for them by their granularity.
-/// Rounding: the quotient is that of a division in FP32, rounded to nearest even; then the zero point
-///           is added.
+/// Rounding: the quotient is that of a division in FP32, rounded to an integer by Policy.round, nearest even by
+///           default; then the zero point is added.
 /// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN the code of zero.
-/// Bits:     the same on every instruction set, under the default floating-point control word and
-///           without -ffast-math.
+/// Bits:     the same on every instruction set and whatever the floating-point control word is, without
+///           -ffast-math.
 /// Errors:   none at run time. Requires matching shapes and zero points that are codes.
 /// Source:   ONNX QuantizeLinear.
-template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes>
+template <cast_policy Policy, isa Isa = native, class Code, class Granularity,
+          detail::code_matrix Codes>
+  requires detail::plain_rounding<Policy>
 FEWBITS_INLINE void quantize(const matrix_view<const float>& src,
                              const affine<Code, Granularity>& parameters, const Codes& dst) {
   FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
                  "quantize: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(), dst.rows(),
                  dst.cols());
   detail::check_parameters(parameters, src.rows(), src.cols());
-  for (std::size_t i = 0; i < src.rows(); ++i)
-    detail::affine_kernel<Code, Granularity, Isa>::quantize(src.row(i), src.cols(), i, parameters,
-                                                            dst.row(i));
+  detail::affine_kernel<Code, Granularity, Isa>::template quantize<Policy.round>(src, parameters,
+                                                                                 dst);
+}
+template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes>
+FEWBITS_INLINE void quantize(const matrix_view<const float>& src,
+                             const affine<Code, Granularity>& parameters, const Codes& dst) {
+  quantize<cast_policy{}, Isa>(src, parameters, dst);
 }
 
-/// Writes the numbers that codes stand for: scale * (q - zero_point), one rounding in FP32.
+/// Writes the numbers that codes stand for: scale * (q - zero_point), rounded to FP32, then to the class of the
+/// elements of `dst`: float, fp16, bf16 or any other.
 ///
 /// Shape, Errors: as `quantize`.
-template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes>
+template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes, floating Real>
 FEWBITS_INLINE void dequantize(const Codes& src, const affine<Code, Granularity>& parameters,
-                               const matrix_view<float>& dst) {
+                               const matrix_view<Real>& dst) {
   FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
                  "dequantize: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(), dst.rows(),
                  dst.cols());
   detail::check_parameters(parameters, src.rows(), src.cols());
-  for (std::size_t i = 0; i < src.rows(); ++i)
-    detail::affine_kernel<Code, Granularity, Isa>::dequantize(src.row(i), src.cols(), i, parameters,
-                                                              dst.row(i));
+  detail::affine_kernel<Code, Granularity, Isa>::dequantize(src, parameters, dst);
 }
 
 /// The same for a tensor as one range of numbers and one of codes, or a packed_span of codes.
+template <cast_policy Policy, isa Isa = native, contiguous Src, class Code, class Dst>
+  requires detail::plain_rounding<Policy>
+FEWBITS_INLINE void quantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
+  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
+                 "quantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
+                 static_cast<std::size_t>(dst.size()));
+  quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
+                        detail::one_row(dst));
+}
 template <isa Isa = native, contiguous Src, class Code, class Dst>
 FEWBITS_INLINE void quantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
-  const std::size_t count = static_cast<std::size_t>(src.size());
-  FEWBITS_ASSERT(count == static_cast<std::size_t>(dst.size()),
-                 "quantize: src has %zu elements, dst %zu", count,
-                 static_cast<std::size_t>(dst.size()));
-  detail::check_parameters(parameters, 1, count);
-  detail::affine_kernel<Code, per_tensor, Isa>::quantize(src.data(), count, 0, parameters,
-                                                         detail::code_row(dst));
+  quantize<cast_policy{}, Isa>(src, parameters, dst);
 }
 template <isa Isa = native, class Src, class Code, contiguous Dst>
 FEWBITS_INLINE void dequantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
-  const std::size_t count = static_cast<std::size_t>(src.size());
-  FEWBITS_ASSERT(count == static_cast<std::size_t>(dst.size()),
-                 "dequantize: src has %zu elements, dst %zu", count,
+  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
+                 "dequantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
                  static_cast<std::size_t>(dst.size()));
-  detail::check_parameters(parameters, 1, count);
-  detail::affine_kernel<Code, per_tensor, Isa>::dequantize(detail::code_row(src), count, 0,
-                                                           parameters, dst.data());
+  dequantize<Isa>(detail::one_row(src), parameters, detail::one_row(dst));
 }
 
 }  // namespace FEWBITS_ABI

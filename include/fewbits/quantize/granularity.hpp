@@ -50,5 +50,14 @@ struct per_group {
   }
 };
 
+namespace detail {
+
+/// Elements of a group where that does not depend on the matrix, else 0.
+template <class Granularity>
+inline constexpr std::size_t group_size = 0;
+template <std::size_t Size>
+inline constexpr std::size_t group_size<per_group<Size>> = Size;
+
+}  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: MIT
+// `block_kernel`: rows of floats to rows of blocks and back, for any block format.
+//
+// A chunk of blocks at a time: elements scaled to a buffer of floats, converted to one code a byte,
+// packed; and the way back. Formats with a faster kernel specialise it.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/convert/kernel.hpp>
+#include <fewbits/isa/control_word.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
+#include <fewbits/quantize/scale_rule.hpp>
+#include <fewbits/value/basic_float.hpp>
+#include <fewbits/view/block_span.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+inline constexpr std::uint32_t fp32_infinity = 0x7f800000;
+inline constexpr std::uint32_t fp32_nan = 0x7fc00000;
+
+/// 2^exponent, from -149 to 127.
+FEWBITS_INLINE constexpr std::uint32_t power_of_two_bits(int exponent) {
+  return exponent >= -126 ? static_cast<std::uint32_t>(exponent + 127) << 23
+                          : std::uint32_t{1} << (exponent + 149);
+}
+
+template <std::size_t Width>
+FEWBITS_INLINE void pack_codes(const unsigned char* codes, std::size_t count, unsigned char* dst) {
+  if constexpr (Width == 8) {
+    __builtin_memcpy(dst, codes, count);
+  } else {
+    std::size_t i = 0;
+    for (; i < count; i += 8) {
+      std::uint64_t word = 0;
+      const std::size_t step = count - i < 8 ? count - i : 8;
+      for (std::size_t j = 0; j < step; ++j) word |= std::uint64_t{codes[i + j]} << (Width * j);
+      for (std::size_t j = 0; j < (step * Width + 7) / 8; ++j)
+        *dst++ = static_cast<unsigned char>(word >> (8 * j));
+    }
+  }
+}
+
+template <std::size_t Width>
+FEWBITS_INLINE void unpack_codes(const unsigned char* src, std::size_t count,
+                                 unsigned char* codes) {
+  if constexpr (Width == 8) {
+    __builtin_memcpy(codes, src, count);
+  } else {
+    constexpr std::uint64_t mask = (std::uint64_t{1} << Width) - 1;
+    for (std::size_t i = 0; i < count; i += 8) {
+      std::uint64_t word = 0;
+      const std::size_t step = count - i < 8 ? count - i : 8;
+      for (std::size_t j = 0; j < (step * Width + 7) / 8; ++j)
+        word |= std::uint64_t{*src++} << (8 * j);
+      for (std::size_t j = 0; j < step; ++j)
+        codes[i + j] = static_cast<unsigned char>(word >> (Width * j) & mask);
+    }
+  }
+}
+
+/// |scale| = significand * 2^exponent, the significand (as bits) in [1, 2).
+struct split_scale {
+  std::uint32_t significand;
+  int exponent;
+};
+FEWBITS_INLINE constexpr split_scale split(float scale) {
+  const std::uint32_t bits = bit_cast<std::uint32_t>(scale) & 0x7fffffff;
+  const int shift = bits < 0x800000 ? __builtin_clz(bits | 1) - 8 : 0;
+  const int exponent = shift == 0 ? static_cast<int>(bits >> 23) - 127 : -126 - shift;
+  return {((bits << shift) & 0x7fffff) | 0x3f800000, exponent};
+}
+
+/// x * factor * second is x * r * 2^exponent for |exponent| <= 250 and r from 1/4 to 1: rounded once,
+/// as if exponents were unbounded, wherever the result is a normal float.
+struct scale_factors {
+  std::uint32_t first, second;
+};
+FEWBITS_INLINE constexpr scale_factors scale_factors_of(std::uint32_t r, int exponent) {
+  constexpr std::uint32_t one = 0x3f800000;
+  if (exponent >= -100 && exponent <= 100)
+    return {r + (static_cast<std::uint32_t>(exponent) << 23), one};
+  const int half = exponent / 2;
+  return {power_of_two_bits(half), r + (static_cast<std::uint32_t>(exponent - half) << 23)};
+}
+
+/// A scale with a mantissa: amax / largest element / tensor scale, two divisions in FP32, to nearest
+/// even; the smallest positive scale instead of zero; the largest instead of more, or one that keeps
+/// the largest element finite.
+template <class Element, class Scale>
+FEWBITS_INLINE Scale scale_of_amax(std::uint32_t amax, const split_scale& tensor) {
+  using ops = one_float;
+  using storage = typename Scale::storage_type;
+  constexpr std::uint32_t largest = block_element<Element>::largest_bits;
+  const scale_factors down = scale_factors_of(0x3f800000, -tensor.exponent);
+  const std::uint32_t relative =
+      ops::multiply_floats(ops::multiply_floats(amax, down.first), down.second);
+  const std::uint32_t quotient =
+      ops::divide_floats(ops::divide_floats(relative, largest), tensor.significand);
+  const Scale scale = convert<Scale, saturating>(bit_cast<float>(quotient));
+  if (scale.bits() == 0)
+    return Scale::from_bits(static_cast<storage>(Scale::format.min_positive_code()));
+  if (Scale::format.max_exponent() + block_element<Element>::max_exponent < 100 &&
+      tensor.exponent < 20)
+    return scale;
+  const scale_factors up = scale_factors_of(tensor.significand, tensor.exponent);
+  const std::uint32_t product = ops::multiply_floats(
+      ops::multiply_floats(
+          ops::multiply_floats(bit_cast<std::uint32_t>(static_cast<float>(scale)), largest),
+          up.first),
+      up.second);
+  return product < fp32_infinity ? scale : Scale::from_bits(static_cast<storage>(scale.bits() - 1));
+}
+
+template <class Scale>
+FEWBITS_INLINE bool is_finite_scale(Scale scale) {
+  return (bit_cast<std::uint32_t>(static_cast<float>(scale)) & fp32_infinity) != fp32_infinity;
+}
+
+template <class Format, scale_rule Rule, isa Isa>
+struct block_kernel {
+  using element_type = typename Format::element_type;
+  using scale_type = typename Format::scale_type;
+  using element = block_element<element_type>;
+  using ops = float_lanes<Isa>;
+  using u32 = typename ops::u32;
+  static constexpr std::size_t size = Format::block_size;
+  static constexpr std::size_t width = static_cast<std::size_t>(packed_bits<element_type>);
+  static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+  // Eight blocks fill whole bytes.
+  static constexpr std::size_t chunk = 8 * size;
+  static constexpr std::size_t padded = (size + lanes - 1) / lanes * lanes;
+  static constexpr std::size_t buffer_size = chunk + padded;
+  static constexpr std::uint32_t one = 0x3f800000;
+
+  FEWBITS_INLINE static const unsigned char* bytes(const float* x) {
+    return reinterpret_cast<const unsigned char*>(x);
+  }
+  FEWBITS_INLINE static unsigned char* bytes(float* x) {
+    return reinterpret_cast<unsigned char*>(x);
+  }
+
+  FEWBITS_INLINE static u32 load(const float* x) { return ops::load32(bytes(x)); }
+  FEWBITS_INLINE static void store(float* x, u32 value) { ops::store32(bytes(x), value); }
+
+  /// The largest magnitude of a block, as a code.
+  FEWBITS_INLINE static std::uint32_t amax_of(const float* x) {
+    u32 largest = ops::set(0);
+    for (std::size_t i = 0; i < padded; i += lanes)
+      largest = ops::max_(largest, ops::and_(load(x + i), ops::set(0x7fffffff)));
+    return ops::max_of_lanes(largest);
+  }
+
+  /// A block times both factors; `x` may be `dst`.
+  FEWBITS_INLINE static void scale_block(const float* x, scale_factors by, float* dst) {
+    for (std::size_t i = 0; i < padded; i += lanes) {
+      u32 scaled = ops::multiply_floats(load(x + i), ops::set(by.first));
+      if (by.second != one) scaled = ops::multiply_floats(scaled, ops::set(by.second));
+      store(dst + i, scaled);
+    }
+  }
+
+  /// The scale of a block, and its scaled elements.
+  FEWBITS_INLINE static scale_type encode_block(const float* x, const split_scale& tensor,
+                                                float* scaled) {
+    using storage = typename scale_type::storage_type;
+    const std::uint32_t amax = amax_of(x);
+    if (amax >= fp32_infinity) {
+      for (std::size_t i = 0; i < padded; ++i) scaled[i] = 0;
+      return scale_type::from_bits(static_cast<storage>(scale_type::format.nan_code()));
+    }
+    if constexpr (scale_type::format.mantissa_bits > 0) {
+      if (amax == 0) {
+        scale_block(x, {one, one}, scaled);
+        return scale_type::from_bits(0);
+      }
+      const scale_type scale = scale_of_amax<element_type, scale_type>(amax, tensor);
+      const split_scale block = split(static_cast<float>(scale));
+      const std::uint32_t reciprocal = one_float::divide_floats(
+          one_float::divide_floats(one, tensor.significand), block.significand);
+      scale_block(x, scale_factors_of(reciprocal, -tensor.exponent - block.exponent), scaled);
+      return scale;
+    } else {
+      const std::uint32_t code = amax == 0 ? 0
+                                           : scale_code_of_exponent<element_type, scale_type>(
+                                                 scale_exponent<element_type, Rule>(amax));
+      const int k = static_cast<int>(code) + scale_type::format.min_exponent();
+      scale_block(x, {power_of_two_bits(-k), one}, scaled);
+      return scale_type::from_bits(static_cast<storage>(code));
+    }
+  }
+
+  /// One code a byte.
+  FEWBITS_INLINE static void convert_chunk(const float* scaled, std::size_t count,
+                                           unsigned char* codes) {
+    if constexpr (element::is_float) {
+      convert_kernel<fp32, element_type, saturating, Isa>::run(bytes(scaled), codes, count);
+    } else {
+      // Adding 1.5 * 2^23 leaves the integer in the low bits, in two's complement.
+      constexpr std::uint32_t unit = power_of_two_bits(element::fraction_bits());
+      constexpr std::uint32_t magic = 0x4b400000;
+      constexpr std::uint32_t largest =
+          element::largest_bits + (static_cast<std::uint32_t>(element::fraction_bits()) << 23);
+      for (std::size_t i = 0; i < count; i += lanes) {
+        const u32 x = ops::multiply_floats(load(scaled + i), ops::set(unit));
+        const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
+        const u32 sign = ops::xor_(x, magnitude);
+        u32 clamped = ops::or_(ops::min_(magnitude, ops::set(largest)), sign);
+        if constexpr (!element_type::format.is_signed)
+          clamped = ops::select(ops::equal(sign, ops::set(0)), clamped, ops::set(0));
+        ops::store8(codes + i, ops::and_(ops::add_floats(clamped, ops::set(magic)),
+                                         ops::set((1U << width) - 1)));
+      }
+    }
+  }
+
+  static void encode(const float* src, std::size_t count, unsigned char* elements,
+                     scale_type* scales, float tensor_scale) {
+    const default_control_word<Isa> control_word;
+    const split_scale tensor = split(tensor_scale);
+    float scaled[buffer_size] = {};
+    unsigned char codes[buffer_size] = {};
+    for (std::size_t begin = 0; begin < count; begin += chunk) {
+      const std::size_t end = count - begin < chunk ? count : begin + chunk;
+      for (std::size_t i = begin; i < end; i += size) {
+        float* const out = scaled + (i - begin);
+        if (size == padded && count - i >= size) {
+          *scales++ = encode_block(src + i, tensor, out);
+        } else {
+          const std::size_t present = count - i < size ? count - i : size;
+          float block[padded] = {};
+          __builtin_memcpy(block, src + i, present * sizeof(float));
+          *scales++ = encode_block(block, tensor, out);
+        }
+      }
+      convert_chunk(scaled, end - begin, codes);
+      pack_codes<width>(codes, end - begin, elements);
+      elements += chunk * width / 8;
+    }
+  }
+
+  /// Codes as floats, before scaling.
+  FEWBITS_INLINE static void decode_codes(const unsigned char* codes, std::size_t count,
+                                          float* dst) {
+    if constexpr (element::is_float) {
+      convert_kernel<element_type, fp32, cast_policy{}, Isa>::run(codes, bytes(dst), count);
+    } else {
+      for (std::size_t i = 0; i < count; ++i) {
+        using storage = typename element_type::storage_type;
+        const element_type x = element_type::from_bits(static_cast<storage>(codes[i]));
+        dst[i] = static_cast<float>(static_cast<std::int32_t>(integer_code(x)));
+      }
+    }
+  }
+  template <class Integer>
+  FEWBITS_INLINE static std::int32_t integer_code(Integer x) {
+    if constexpr (requires { x.code(); }) {
+      return x.code();
+    } else {
+      return static_cast<std::int32_t>(x);
+    }
+  }
+
+  /// A block of decoded elements times its scale.
+  FEWBITS_INLINE static void apply_scale(const float* x, scale_type scale, std::uint32_t tensor,
+                                         float* dst) {
+    if (!is_finite_scale(scale) || tensor >= fp32_infinity) {
+      for (std::size_t i = 0; i < padded; i += lanes) store(dst + i, ops::set(fp32_nan));
+      return;
+    }
+    // The unit of integers is far from subnormal: its product with the scale is exact.
+    const std::uint32_t factor =
+        one_float::multiply_floats(bit_cast<std::uint32_t>(static_cast<float>(scale)),
+                                   power_of_two_bits(-element::fraction_bits()));
+    scale_block(x, {factor, tensor}, dst);
+  }
+
+  static void decode(const unsigned char* elements, const scale_type* scales, std::size_t count,
+                     float tensor_scale, float* dst) {
+    const default_control_word<Isa> control_word;
+    const std::uint32_t tensor =
+        Format::has_tensor_scale ? bit_cast<std::uint32_t>(tensor_scale) & 0x7fffffff : one;
+    float values[buffer_size] = {};
+    unsigned char codes[buffer_size] = {};
+    for (std::size_t begin = 0; begin < count; begin += chunk) {
+      const std::size_t step = count - begin < chunk ? count - begin : chunk;
+      unpack_codes<width>(elements, step, codes);
+      elements += chunk * width / 8;
+      decode_codes(codes, step, values);
+      for (std::size_t i = 0; i < step; i += size) {
+        if (size == padded && step - i >= size) {
+          apply_scale(values + i, *scales++, tensor, dst + begin + i);
+        } else {
+          float block[padded];
+          apply_scale(values + i, *scales++, tensor, block);
+          const std::size_t present = step - i < size ? step - i : size;
+          __builtin_memcpy(dst + begin + i, block, present * sizeof(float));
+        }
+      }
+    }
+  }
+
+  /// The same, converted from FP32.
+  template <class To>
+  static void decode_as(const unsigned char* elements, const scale_type* scales, std::size_t count,
+                        float tensor_scale, To* dst) {
+    float values[chunk];
+    for (std::size_t begin = 0; begin < count; begin += chunk) {
+      const std::size_t step = count - begin < chunk ? count - begin : chunk;
+      decode(elements + begin * width / 8, scales + begin / size, step, tensor_scale, values);
+      convert_kernel<fp32, basic_float<format_of<To>>, cast_policy{}, Isa>::run(
+          bytes(values), reinterpret_cast<unsigned char*>(dst + begin), step);
+    }
+  }
+};
+
+/// The largest finite magnitude of `count` floats, as a code.
+template <isa Isa>
+struct amax_kernel {
+  using ops = float_lanes<Isa>;
+  using u32 = typename ops::u32;
+
+  FEWBITS_INLINE static u32 finite_magnitude(const unsigned char* src) {
+    const u32 magnitude = ops::and_(ops::load32(src), ops::set(0x7fffffff));
+    return ops::select(ops::greater(ops::set(fp32_infinity), magnitude), magnitude, ops::set(0));
+  }
+  static std::uint32_t run(const float* src, std::size_t count) {
+    constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+    const unsigned char* const bytes = reinterpret_cast<const unsigned char*>(src);
+    u32 largest = ops::set(0);
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes)
+      largest = ops::max_(largest, finite_magnitude(bytes + 4 * i));
+    if (i < count) {
+      unsigned char rest[4 * lanes] = {};
+      __builtin_memcpy(rest, bytes + 4 * i, 4 * (count - i));
+      largest = ops::max_(largest, finite_magnitude(rest));
+    }
+    return ops::max_of_lanes(largest);
+  }
+};
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// `float_lanes<Isa>`: vec<Isa> with arithmetic on floats wherever it runs.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/isa/select.hpp>
+#include <fewbits/isa/vec.hpp>
+
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// The operations of `vec`; where it has no float operations, those of one lane by the compiler's. To
+/// be used under a `default_control_word`. No operation sees another as its operand, so that neither
+/// contraction nor -ffast-math joins or reorders two of them.
+template <isa Isa>
+struct float_lanes : vec<Isa> {
+  using ops = vec<Isa>;
+  using u32 = typename ops::u32;
+  static constexpr int lanes = ops::lanes;
+
+  FEWBITS_INLINE static u32 add_floats(u32 a, u32 b) {
+    if constexpr (requires { ops::add_nearest(a, b); }) {
+      return ops::add_nearest(a, b);
+    } else {
+      return opaque(bit_cast<float>(opaque(a)) + bit_cast<float>(opaque(b)));
+    }
+  }
+  FEWBITS_INLINE static u32 multiply_floats(u32 a, u32 b) {
+    if constexpr (requires { ops::multiply_nearest(a, b); }) {
+      return ops::multiply_nearest(a, b);
+    } else {
+      return opaque(bit_cast<float>(opaque(a)) * bit_cast<float>(opaque(b)));
+    }
+  }
+  FEWBITS_INLINE static u32 divide_floats(u32 a, u32 b) {
+    if constexpr (requires { ops::divide_nearest(a, b); }) {
+      return ops::divide_nearest(a, b);
+    } else {
+      return opaque(bit_cast<float>(opaque(a)) / bit_cast<float>(opaque(b)));
+    }
+  }
+  /// The largest lane.
+  FEWBITS_INLINE static std::uint32_t max_of_lanes(u32 x) {
+    if constexpr (lanes == 1) {
+      return x;
+    } else if constexpr (requires { ops::max_lane(x); }) {
+      return ops::max_lane(x);
+    } else {
+      std::uint32_t lane[lanes];
+      ops::store32(reinterpret_cast<unsigned char*>(lane), x);
+      std::uint32_t largest = 0;
+      for (std::uint32_t each : lane) largest = each > largest ? each : largest;
+      return largest;
+    }
+  }
+
+ private:
+  FEWBITS_INLINE static std::uint32_t opaque(std::uint32_t bits) {
+    __asm__("" : "+r"(bits));
+    return bits;
+  }
+  FEWBITS_INLINE static std::uint32_t opaque(float x) { return opaque(bit_cast<std::uint32_t>(x)); }
+};
+
+/// The same operations on one float, as bits.
+using one_float = float_lanes<generic>;
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
