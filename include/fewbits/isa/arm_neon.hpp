@@ -23,6 +23,7 @@
 #include <fewbits/isa/run_vectors.hpp>
 #include <fewbits/isa/slots.hpp>
 #include <fewbits/isa/vec.hpp>
+#include <fewbits/value/rounding.hpp>
 
 #include <arm_neon.h>
 #include <cstddef>
@@ -61,6 +62,16 @@ struct vec<Isa> {
   }
   FEWBITS_INLINE static void store32(unsigned char* dst, u32 x) {
     vst1q_u8(dst, vreinterpretq_u8_u32(x));
+  }
+  /// The low halves of the lanes of a, then b.
+  FEWBITS_INLINE static uint16x8_t low16(u32 a, u32 b) {
+    return vuzp1q_u16(vreinterpretq_u16_u32(a), vreinterpretq_u16_u32(b));
+  }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u32 a, u32 b) {
+    vst1q_u8(dst, vreinterpretq_u8_u16(low16(a, b)));
+  }
+  FEWBITS_INLINE static void store8(unsigned char* dst, u32 a, u32 b, u32 c, u32 d) {
+    vst1q_u8(dst, vuzp1q_u8(vreinterpretq_u8_u16(low16(a, b)), vreinterpretq_u8_u16(low16(c, d))));
   }
   FEWBITS_INLINE static u32 load24(const unsigned char* src) {
     std::uint32_t last;
@@ -115,7 +126,9 @@ struct vec<Isa> {
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return vceqq_u32(a, b); }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return vbslq_u32(where, a, b); }
   FEWBITS_INLINE static mask carries(u32 a, u32 b) { return vcgtq_u32(a, vmvnq_u32(b)); }
-  FEWBITS_INLINE static u32 float_bits(u32 x) { return vreinterpretq_u32_f32(vcvtq_f32_u32(x)); }
+  FEWBITS_INLINE static u32 float_bits(u32 x) {
+    return vreinterpretq_u32_f32(vcvtq_f32_s32(vreinterpretq_s32_u32(x)));
+  }
 
   // In assembly: the intrinsics are `+` and `*` to the compiler, which contracts a * b + c and, under
   // -ffast-math, moves and drops operations.
@@ -139,15 +152,193 @@ struct vec<Isa> {
     return c;
   }
 
+  /// fcvtns saturates, and has 0 for NaN.
+  FEWBITS_INLINE static u32 nearest_integer(u32 x) {
+    const u32 integer = vreinterpretq_u32_s32(vcvtnq_s32_f32(floats(x)));
+    const mask fits = greater(set(0x4f000000), and_(x, set(0x7fffffff)));
+    return select(fits, integer, set(0x80000000));
+  }
+
+  using words = int16x8_t;
+  using bytes = uint8x16_t;
+  FEWBITS_INLINE static u32 load8_signed(const unsigned char* src) {
+    std::uint32_t four;
+    __builtin_memcpy(&four, src, sizeof(four));
+    return vreinterpretq_u32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vcreate_s8(four)))));
+  }
+  FEWBITS_INLINE static words narrow(u32 a, u32 b) {
+    return vqmovn_high_s32(vqmovn_s32(vreinterpretq_s32_u32(a)), vreinterpretq_s32_u32(b));
+  }
+  FEWBITS_INLINE static words set_words(std::int16_t x) { return vdupq_n_s16(x); }
+  FEWBITS_INLINE static words add_words(words a, words b) { return vqaddq_s16(a, b); }
+  FEWBITS_INLINE static words min_words(words a, words b) { return vminq_s16(a, b); }
+  FEWBITS_INLINE static bool has_word(words a, std::int16_t x) {
+    return vmaxvq_u16(vceqq_s16(a, set_words(x))) != 0;
+  }
+  FEWBITS_INLINE static bytes narrow_signed(words a, words b) {
+    return vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(a), b));
+  }
+  FEWBITS_INLINE static bytes narrow_unsigned(words a, words b) {
+    return vqmovun_high_s16(vqmovun_s16(a), b);
+  }
+  FEWBITS_INLINE static bytes clamp_signed(bytes x, std::int8_t low, std::int8_t high) {
+    const int8x16_t raised = vmaxq_s8(vreinterpretq_s8_u8(x), vdupq_n_s8(low));
+    return vreinterpretq_u8_s8(vminq_s8(raised, vdupq_n_s8(high)));
+  }
+  FEWBITS_INLINE static bytes clamp_unsigned(bytes x, std::uint8_t low, std::uint8_t high) {
+    return vminq_u8(vmaxq_u8(x, vdupq_n_u8(low)), vdupq_n_u8(high));
+  }
+  FEWBITS_INLINE static bytes and_bytes(bytes x, std::uint8_t mask) {
+    return vandq_u8(x, vdupq_n_u8(mask));
+  }
+  FEWBITS_INLINE static void store_bytes(unsigned char* dst, bytes x) { vst1q_u8(dst, x); }
+
+  // Under a default control word NaN keeps its sign and the high part of its payload (FPCR.DN would
+  // replace it), FP16 is IEEE's (AHP), nothing is flushed (FZ), and what rounds, rounds to nearest even.
+  FEWBITS_INLINE static float32x4_t floats(u32 x) { return vreinterpretq_f32_u32(x); }
   FEWBITS_INLINE static float64x2_t doubles(const unsigned char* src) {
     return vreinterpretq_f64_u8(vld1q_u8(src));
   }
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return vreinterpretq_u32_f32(vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(src))));
   }
+  template <rounding Mode>
+    requires(Mode == rounding::nearest_even)
+  FEWBITS_INLINE static void store_half(unsigned char* dst, u32 x) {
+    vst1_u8(dst, vreinterpret_u8_f16(vcvt_f16_f32(floats(x))));
+  }
+  template <rounding Mode>
+    requires(Mode == rounding::nearest_even)
+  FEWBITS_INLINE static u32 load64(const unsigned char* src) {
+    return vreinterpretq_u32_f32(vcvt_high_f32_f64(vcvt_f32_f64(doubles(src)), doubles(src + 16)));
+  }
   FEWBITS_INLINE static u32 load64_to_odd(const unsigned char* src) {
-    const float32x2_t low = vcvtx_f32_f64(doubles(src));
-    return vreinterpretq_u32_f32(vcvtx_high_f32_f64(low, doubles(src + 16)));
+    return vreinterpretq_u32_f32(
+        vcvtx_high_f32_f64(vcvtx_f32_f64(doubles(src)), doubles(src + 16)));
+  }
+  FEWBITS_INLINE static u32 load64_normal_to_odd(const unsigned char* src) {
+    return load64_to_odd(src);
+  }
+  FEWBITS_INLINE static void store64(unsigned char* dst, u32 x) {
+    vst1q_u8(dst, vreinterpretq_u8_f64(vcvt_f64_f32(vget_low_f32(floats(x)))));
+    vst1q_u8(dst + 16, vreinterpretq_u8_f64(vcvt_high_f64_f32(floats(x))));
+  }
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+  /// Unlike the dot products of BF16, this instruction rounds as FPCR says and keeps subnormal numbers.
+  FEWBITS_INLINE static void store_bf16(unsigned char* dst, u32 a, u32 b)
+    requires has_neon_bf16<Isa>
+  {
+    const bfloat16x8_t low = vcvtq_low_bf16_f32(floats(a));
+    vst1q_u8(dst, vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(low, floats(b))));
+  }
+#endif
+};
+
+template <isa Isa>
+struct vec16;
+template <isa Isa>
+struct vec8;
+
+template <isa Isa>
+  requires has_neon<Isa>
+struct vec16<Isa> {
+  static constexpr int lanes = 8;
+  using u16 = uint16x8_t;
+  using mask = uint16x8_t;
+
+  FEWBITS_INLINE static u16 load8(const unsigned char* src) { return vmovl_u8(vld1_u8(src)); }
+  FEWBITS_INLINE static u16 load16(const unsigned char* src) {
+    return vreinterpretq_u16_u8(vld1q_u8(src));
+  }
+  FEWBITS_INLINE static void store8(unsigned char* dst, u16 a, u16 b) {
+    vst1q_u8(dst, vuzp1q_u8(vreinterpretq_u8_u16(a), vreinterpretq_u8_u16(b)));
+  }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u16 x) {
+    vst1q_u8(dst, vreinterpretq_u8_u16(x));
+  }
+
+  FEWBITS_INLINE static u16 set(std::uint32_t x) {
+    return vdupq_n_u16(static_cast<std::uint16_t>(x));
+  }
+  FEWBITS_INLINE static u16 add(u16 a, u16 b) { return vaddq_u16(a, b); }
+  FEWBITS_INLINE static u16 sub(u16 a, u16 b) { return vsubq_u16(a, b); }
+  FEWBITS_INLINE static u16 and_(u16 a, u16 b) { return vandq_u16(a, b); }
+  FEWBITS_INLINE static u16 or_(u16 a, u16 b) { return vorrq_u16(a, b); }
+  FEWBITS_INLINE static u16 xor_(u16 a, u16 b) { return veorq_u16(a, b); }
+  template <int Count>
+  FEWBITS_INLINE static u16 shift_left(u16 x) {
+    return vshlq_n_u16(x, Count);
+  }
+  template <int Count>
+  FEWBITS_INLINE static u16 shift_right(u16 x) {
+    if constexpr (Count == 0) {
+      return x;
+    } else {
+      return vshrq_n_u16(x, Count);
+    }
+  }
+  FEWBITS_INLINE static u16 shift_left(u16 x, u16 count) {
+    return vshlq_u16(x, vreinterpretq_s16_u16(count));
+  }
+  FEWBITS_INLINE static u16 shift_right(u16 x, u16 count) {
+    return vshlq_u16(x, vnegq_s16(vreinterpretq_s16_u16(count)));
+  }
+  FEWBITS_INLINE static u16 min_(u16 a, u16 b) { return vminq_u16(a, b); }
+  FEWBITS_INLINE static u16 max_(u16 a, u16 b) { return vmaxq_u16(a, b); }
+  FEWBITS_INLINE static mask greater(u16 a, u16 b) { return vcgtq_u16(a, b); }
+  FEWBITS_INLINE static mask equal(u16 a, u16 b) { return vceqq_u16(a, b); }
+  FEWBITS_INLINE static u16 select(mask where, u16 a, u16 b) { return vbslq_u16(where, a, b); }
+  FEWBITS_INLINE static u16 merge(u16 bits, u16 a, u16 b) { return vbslq_u16(bits, a, b); }
+
+  FEWBITS_INLINE static typename vec<Isa>::u32 widen_low(u16 x) {
+    return vreinterpretq_u32_f32(vcvt_f32_f16(vget_low_f16(vreinterpretq_f16_u16(x))));
+  }
+  FEWBITS_INLINE static typename vec<Isa>::u32 widen_high(u16 x) {
+    return vreinterpretq_u32_f32(vcvt_high_f32_f16(vreinterpretq_f16_u16(x)));
+  }
+#if defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
+  FEWBITS_INLINE static u16 fma_nearest(u16 a, u16 b, u16 c)
+    requires has_neon_fp16<Isa>
+  {
+    __asm__("fmla %0.8h, %1.8h, %2.8h" : "+w"(c) : "w"(a), "w"(b));
+    return c;
+  }
+#endif
+};
+
+template <isa Isa>
+  requires has_neon<Isa>
+struct vec8<Isa> {
+  static constexpr int lanes = 16;
+  using u8 = uint8x16_t;
+  struct table {
+    uint8x16x4_t low, high;
+  };
+
+  FEWBITS_INLINE static u8 load8(const unsigned char* src) { return vld1q_u8(src); }
+  FEWBITS_INLINE static void store8(unsigned char* dst, u8 x) { vst1q_u8(dst, x); }
+  FEWBITS_INLINE static u8 set(std::uint32_t x) { return vdupq_n_u8(static_cast<std::uint8_t>(x)); }
+  FEWBITS_INLINE static u8 merge(u8 bits, u8 a, u8 b) { return vbslq_u8(bits, a, b); }
+  FEWBITS_INLINE static table load_table(const unsigned char* bytes) {
+    return {vld1q_u8_x4(bytes), vld1q_u8_x4(bytes + 64)};
+  }
+  /// tbx keeps what it has where the index is not below 64.
+  FEWBITS_INLINE static u8 lookup(table entries, u8 x) {
+    const u8 index = vandq_u8(x, set(0x7f));
+    return vqtbx4q_u8(vqtbl4q_u8(entries.low, index), entries.high, vsubq_u8(index, set(64)));
+  }
+  FEWBITS_INLINE static u8 select_by_top_bit(u8 x, u8 a, u8 b) {
+    return vbslq_u8(vcltzq_s8(vreinterpretq_s8_u8(x)), a, b);
+  }
+  FEWBITS_INLINE static u8 before_store16(u8 x) { return x; }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u8 low, u8 high) {
+    const uint8x16x2_t elements = {{low, high}};
+    vst2q_u8(dst, elements);
+  }
+  FEWBITS_INLINE static u8 before_store_upper32(u8 x) { return x; }
+  FEWBITS_INLINE static void store_upper32(unsigned char* dst, u8 low, u8 high) {
+    const uint8x16x4_t elements = {{set(0), set(0), low, high}};
+    vst4q_u8(dst, elements);
   }
 };
 
