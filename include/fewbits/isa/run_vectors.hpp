@@ -17,13 +17,6 @@ namespace detail {
 template <std::size_t Lanes, std::size_t SrcBytes, std::size_t DstBytes, class Step>
 FEWBITS_INLINE void run_vectors(const unsigned char* src, unsigned char* dst, std::size_t count) {
   std::size_t i = 0;
-  // Four vectors a step: the counter and the branch cost as much as a vector of the cheap kernels.
-  if constexpr (Lanes > 1)
-    for (; i + 4 * Lanes <= count; i += 4 * Lanes) {
-      FEWBITS_UNROLL
-      for (std::size_t j = 0; j < 4; ++j)
-        Step::apply(src + SrcBytes * (i + j * Lanes), dst + DstBytes * (i + j * Lanes));
-    }
   for (; i + Lanes <= count; i += Lanes) Step::apply(src + SrcBytes * i, dst + DstBytes * i);
   if constexpr (Lanes > 1) {
     if (i == count) return;

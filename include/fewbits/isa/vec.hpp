@@ -28,7 +28,7 @@ inline namespace FEWBITS_ABI {
 /// | greater(a, b), equal(a, b) | a mask; `greater` for numbers below 2^31                       |
 /// | select(mask, a, b)    | a where the mask holds, else b                                      |
 /// | carries(a, b)         | a mask: where a + b is 2^32 or more                                 |
-/// | float_bits(x)         | the bits of x as a float; exact, for x < 2^24                       |
+/// | float_bits(x)         | the bits of the signed x as a float; exact, for |x| < 2^24                      |
 ///
 /// Where the hardware has them, and kernels ask for them with a requires-expression:
 ///
@@ -36,7 +36,16 @@ inline namespace FEWBITS_ABI {
 /// | swap_pairs(x)         | lanes 2i and 2i + 1 exchanged                                       |
 /// | select_even(a, b)     | lanes 2i of a, lanes 2i + 1 of b                                    |
 /// | unpack_low(a, b), unpack_high(a, b) | of each four lanes a's first (last) two, then b's     |
+/// | merge(bits, a, b)     | a where a bit of `bits` is 1, else b                                |
+/// | store16(dst, a, b)    | the lanes of a, then b, which are below 2^16                        |
+/// | store8(dst, a, b, c, d) | the lanes of a, b, c, d, which are below 2^8                      |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
+/// | store_half<mode>(dst, x) | floats as fp16, as `convert<fp16, mode>`                         |
+/// | store_bf16(dst, a, b) | floats as bf16, to nearest even                                     |
+/// | load64<mode>          | the next `lanes` doubles as floats, as `convert<fp32, mode>`        |
+/// | load64_to_odd         | the same, rounded to odd                                            |
+/// | load64_normal_to_odd  | the same; where the float is subnormal, any below 2^-126            |
+/// | store64(dst, x)       | floats as doubles                                                   |
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
 ///
@@ -133,6 +142,31 @@ struct vec {
     return detail::bit_cast<std::uint32_t>(static_cast<float>(static_cast<std::int32_t>(x)));
   }
 };
+
+/// `lanes` lanes of 16 bits in a register `u16`, where the instruction set has them: the operations of
+/// `vec` by the same names, on numbers below 2^15 where those take numbers below 2^31. Shifts by a lane's
+/// own count, merge and fma_nearest, of fp16, as far as there are instructions. And:
+///
+/// | operation            | result                                                               |
+/// | -------------------- | -------------------------------------------------------------------- |
+/// | store8(dst, a, b)    | the lanes of a, then b, as bytes; lanes are below 2^8                |
+/// | widen_low, widen_high | the first and the last lanes, fp16 codes, as the bits of floats     |
+template <isa Isa>
+struct vec16;
+
+/// `lanes` lanes of 8 bits in a register `u8`, where the instruction set looks up bytes in registers.
+///
+/// | operation            | result                                                               |
+/// | -------------------- | -------------------------------------------------------------------- |
+/// | load8, store8, set, merge | as in `vec`                                                     |
+/// | load_table(bytes)    | 128 bytes as a `table`; their address is a multiple of 64            |
+/// | lookup(table, x)     | the entry at the low 7 bits of each lane                             |
+/// | select_by_top_bit(x, a, b) | a where bit 7 of x is set, else b                              |
+/// | store16(dst, low, high) | the lanes as low and high bytes of 16-bit elements                |
+/// | store_upper32(dst, low, high) | the same as the upper half of 32-bit elements               |
+/// | before_store16(x), before_store_upper32(x) | the order of lanes that these two expect       |
+template <isa Isa>
+struct vec8;
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

@@ -121,6 +121,75 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 unpack_low(u32 a, u32 b) { return _mm256_unpacklo_epi64(a, b); }
   FEWBITS_INLINE static u32 unpack_high(u32 a, u32 b) { return _mm256_unpackhi_epi64(a, b); }
   FEWBITS_INLINE static u32 float_bits(u32 x) { return _mm256_castps_si256(_mm256_cvtepi32_ps(x)); }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u32 a, u32 b) {
+    store32(dst, _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8));
+  }
+  FEWBITS_INLINE static void store8(unsigned char* dst, u32 a, u32 b, u32 c, u32 d) {
+    const __m256i bytes = _mm256_packus_epi16(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
+    store32(dst, _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+  }
+  template <rounding Mode>
+  FEWBITS_INLINE static void store_half(unsigned char* dst, u32 x) {
+    constexpr int direction = Mode == rounding::toward_zero       ? _MM_FROUND_TO_ZERO
+                              : Mode == rounding::toward_positive ? _MM_FROUND_TO_POS_INF
+                              : Mode == rounding::toward_negative ? _MM_FROUND_TO_NEG_INF
+                                                                  : _MM_FROUND_TO_NEAREST_INT;
+    _mm_storeu_si128(m128(dst), _mm256_cvtps_ph(floats(x), direction));
+  }
+  FEWBITS_INLINE static __m256i quad(const unsigned char* src) { return load32(src); }
+  FEWBITS_INLINE static __m128i to_floats(__m256i doubles) {
+    return _mm_castps_si128(_mm256_cvtpd_ps(_mm256_castsi256_pd(doubles)));
+  }
+  FEWBITS_INLINE static u32 join(__m128i low, __m128i high) {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+  }
+  template <rounding Mode>
+    requires(Mode == rounding::nearest_even)
+  FEWBITS_INLINE static u32 load64(const unsigned char* src) {
+    return join(to_floats(quad(src)), to_floats(quad(src + 32)));
+  }
+  /// The nearest float r is one of the two neighbours. If it is not x, the odd neighbour is r itself or
+  /// the next one on the side of x.
+  FEWBITS_INLINE static __m128i odd_float(__m256i x) {
+    const __m128i nearest = to_floats(x);
+    const __m256i back = _mm256_castpd_si256(_mm256_cvtps_pd(_mm_castsi128_ps(nearest)));
+    const __m256i magnitude = _mm256_set1_epi64x(0x7fff'ffff'ffff'ffff);
+    // 0 or -1 in each quadword: r is beyond x, and x is not r.
+    const __m256i beyond =
+        _mm256_cmpgt_epi64(_mm256_and_si256(back, magnitude), _mm256_and_si256(x, magnitude));
+    const __m256i exact = _mm256_cmpeq_epi64(back, x);
+    const __m256i both = _mm256_blend_epi32(beyond, exact, 0xaa);
+    const __m128i low = _mm256_castsi256_si128(both);
+    const __m128i high = _mm256_extracti128_si256(both, 1);
+    const __m128i is_beyond =
+        _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(low), _mm_castsi128_ps(high), 0x88));
+    const __m128i is_exact =
+        _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(low), _mm_castsi128_ps(high), 0xdd));
+    // NaN became quiet, and then compares as different from what it was; it stays what it is.
+    const __m128i is_nan = _mm_cmpgt_epi32(_mm_and_si128(nearest, _mm_set1_epi32(0x7fffffff)),
+                                           _mm_set1_epi32(0x7f800000));
+    const __m128i odd = _mm_or_si128(_mm_add_epi32(nearest, is_beyond), _mm_set1_epi32(1));
+    return _mm_blendv_epi8(odd, nearest, _mm_or_si128(is_exact, is_nan));
+  }
+  FEWBITS_INLINE static u32 load64_to_odd(const unsigned char* src) {
+    return join(odd_float(quad(src)), odd_float(quad(src + 32)));
+  }
+  /// 29 bits are dropped from a normal number. Adding 2^29 - 1 to them carries into the last bit that is
+  /// kept if one of them is set.
+  FEWBITS_INLINE static __m256i odd_double(__m256i x) {
+    const __m256i dropped = _mm256_set1_epi64x(0x1fffffff);
+    const __m256i carried = _mm256_add_epi64(_mm256_and_si256(x, dropped), dropped);
+    return _mm256_andnot_si256(dropped, _mm256_or_si256(x, carried));
+  }
+  FEWBITS_INLINE static u32 load64_normal_to_odd(const unsigned char* src) {
+    return join(to_floats(odd_double(quad(src))), to_floats(odd_double(quad(src + 32))));
+  }
+  FEWBITS_INLINE static void store64(unsigned char* dst, u32 x) {
+    const __m128 low = _mm_castsi128_ps(_mm256_castsi256_si128(x));
+    const __m128 high = _mm_castsi128_ps(_mm256_extracti128_si256(x, 1));
+    _mm256_storeu_pd(reinterpret_cast<double*>(dst), _mm256_cvtps_pd(low));
+    _mm256_storeu_pd(reinterpret_cast<double*>(dst + 32), _mm256_cvtps_pd(high));
+  }
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
     return _mm256_castps_si256(_mm256_cvtph_ps(_mm_loadu_si128(m128(src))));
   }
@@ -176,31 +245,50 @@ struct vec<Isa> {
   }
 };
 
-/// F16C rounds to nearest even whatever MXCSR says, keeps the sign and the high payload of NaN and
-/// makes it quiet. DAZ turns a subnormal float into zero first, which is what it rounds to anyway.
+/// 16 lanes of 16 bits.
 template <isa Isa>
   requires has_avx2<Isa>
-struct convert_kernel<fp32, fp16, cast_policy{}, Isa> {
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const __m256 x = _mm256_loadu_ps(reinterpret_cast<const float*>(src));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst),
-                     _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    detail::run_vectors<8, 4, 2, convert_kernel>(src, dst, count);
-  }
-};
+struct vec16<Isa> {
+  static constexpr int lanes = 16;
+  using u16 = __m256i;
+  using mask = __m256i;
 
-/// Exact, so the policy does not matter; neither FTZ nor DAZ applies.
-template <cast_policy Policy, isa Isa>
-  requires has_avx2<Isa>
-struct convert_kernel<fp16, fp32, Policy, Isa> {
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const __m128i code = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src));
-    _mm256_storeu_ps(reinterpret_cast<float*>(dst), _mm256_cvtph_ps(code));
+  FEWBITS_INLINE static u16 load16(const unsigned char* src) { return vec<Isa>::load32(src); }
+  FEWBITS_INLINE static u16 load8(const unsigned char* src) {
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128(vec<Isa>::m128(src)));
   }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    detail::run_vectors<8, 2, 4, convert_kernel>(src, dst, count);
+  FEWBITS_INLINE static void store8(unsigned char* dst, u16 a, u16 b) {
+    vec<Isa>::store32(dst, _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8));
+  }
+
+  FEWBITS_INLINE static u16 set(std::uint32_t x) {
+    return _mm256_set1_epi16(static_cast<std::int16_t>(x));
+  }
+  FEWBITS_INLINE static u16 add(u16 a, u16 b) { return _mm256_add_epi16(a, b); }
+  FEWBITS_INLINE static u16 sub(u16 a, u16 b) { return _mm256_sub_epi16(a, b); }
+  FEWBITS_INLINE static u16 and_(u16 a, u16 b) { return _mm256_and_si256(a, b); }
+  FEWBITS_INLINE static u16 or_(u16 a, u16 b) { return _mm256_or_si256(a, b); }
+  FEWBITS_INLINE static u16 xor_(u16 a, u16 b) { return _mm256_xor_si256(a, b); }
+  template <int Count>
+  FEWBITS_INLINE static u16 shift_left(u16 x) {
+    return _mm256_slli_epi16(x, Count);
+  }
+  template <int Count>
+  FEWBITS_INLINE static u16 shift_right(u16 x) {
+    return _mm256_srli_epi16(x, Count);
+  }
+  FEWBITS_INLINE static u16 min_(u16 a, u16 b) { return _mm256_min_epu16(a, b); }
+  FEWBITS_INLINE static u16 max_(u16 a, u16 b) { return _mm256_max_epu16(a, b); }
+  FEWBITS_INLINE static mask greater(u16 a, u16 b) { return _mm256_cmpgt_epi16(a, b); }
+  FEWBITS_INLINE static mask equal(u16 a, u16 b) { return _mm256_cmpeq_epi16(a, b); }
+  FEWBITS_INLINE static u16 select(mask where, u16 a, u16 b) {
+    return _mm256_blendv_epi8(b, a, where);
+  }
+  FEWBITS_INLINE static __m256i widen_low(u16 x) {
+    return _mm256_castps_si256(_mm256_cvtph_ps(_mm256_castsi256_si128(x)));
+  }
+  FEWBITS_INLINE static __m256i widen_high(u16 x) {
+    return _mm256_castps_si256(_mm256_cvtph_ps(_mm256_extracti128_si256(x, 1)));
   }
 };
 
