@@ -4,6 +4,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/convert/convert.hpp>
+#include <fewbits/convert/packing.hpp>
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/features.hpp>
 #include <fewbits/quantize/affine_kernel.hpp>
@@ -112,13 +113,14 @@ struct affine_kernel {
                         put_code(dst, j, quantize_one<Code, Mode>(src[j], scale, zero_point));
                     });
     } else if constexpr (has_byte_row<Code, Row>) {
-      to_bytes(src, reinterpret_cast<unsigned char*>(dst), 0, cols, row, cols, of);
+      to_bytes(src, byte_row(dst), 0, cols, row, cols, of);
     } else {
       unsigned char bytes[staging_block];
       for (std::size_t begin = 0; begin < cols; begin += staging_block) {
         const std::size_t end = cols - begin < staging_block ? cols : begin + staging_block;
         to_bytes(src, bytes, begin, end, row, cols, of);
-        pack_codes<element>(bytes, dst, begin, end - begin);
+        packing<code_range<Code>::bits, Isa>::pack(bytes, dst.data(), dst.offset() + begin,
+                                                   end - begin);
       }
     }
   }
@@ -128,22 +130,7 @@ struct affine_kernel {
   FEWBITS_INLINE static void to_floats(const Row& src, float* dst, std::size_t begin,
                                        std::size_t end, std::size_t row, std::size_t cols,
                                        const parameters& of) {
-    if constexpr (has_byte_row<Code, Row> && code_range<Code>::bits == 8) {
-      from_bytes(reinterpret_cast<const unsigned char*>(src) + begin, dst, begin, end, row, cols,
-                 of);
-    } else if constexpr (has_bytes) {
-      unsigned char bytes[staging_block];
-      for (std::size_t from = begin; from < end; from += staging_block) {
-        const std::size_t to = end - from < staging_block ? end : from + staging_block;
-        if constexpr (is_packed_row<Row>) {
-          unpack_codes<element>(src, from, to - from, bytes);
-        } else {
-          for (std::size_t j = from; j < to; ++j)
-            bytes[j - from] = static_cast<unsigned char>(static_cast<std::int32_t>(src[j]));
-        }
-        from_bytes(bytes, dst + (from - begin), from, to, row, cols, of);
-      }
-    } else {
+    if constexpr (!has_bytes) {
       for_stretches(begin, end, row, cols, of,
                     [&](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
                       for (std::size_t j = from; j < to; ++j)
@@ -151,6 +138,16 @@ struct affine_kernel {
                             scale *
                             static_cast<float>(static_cast<std::int32_t>(src[j]) - zero_point);
                     });
+    } else if constexpr (has_byte_row<Code, Row>) {
+      from_bytes(byte_row(src) + begin, dst, begin, end, row, cols, of);
+    } else {
+      unsigned char bytes[staging_block];
+      for (std::size_t from = begin; from < end; from += staging_block) {
+        const std::size_t to = end - from < staging_block ? end : from + staging_block;
+        packing<code_range<Code>::bits, Isa>::unpack(src.data(), src.offset() + from, bytes,
+                                                     to - from);
+        from_bytes(bytes, dst + (from - begin), from, to, row, cols, of);
+      }
     }
   }
 

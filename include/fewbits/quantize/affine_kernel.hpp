@@ -38,14 +38,6 @@ FEWBITS_INLINE constexpr std::int32_t quantize_one(float x, float scale, std::in
   return rounded_integer<Mode>(clamped, random) + zero_point;
 }
 
-/// Whether the product described above has the codes of the division.
-FEWBITS_INLINE constexpr bool has_exact_reciprocal(float scale) {
-  const std::uint32_t bits = bit_cast<std::uint32_t>(scale);
-  const std::uint32_t exponent = bits >> 23 & 0xff;
-  const std::uint32_t distance = (bits + 15) & 0xffff;
-  return exponent >= 27 && exponent <= 227 && (distance > 30 || distance == 15);
-}
-
 template <isa Isa>
 concept has_byte_vectors = requires { typename vec<Isa>::bytes; };
 
@@ -57,12 +49,15 @@ struct byte_codes {
   using u32 = typename ops::u32;
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   static constexpr std::size_t step = 4 * lanes;
-  /// So many elements are tried without looking for NaN. A multiple of `step`.
-  static constexpr std::size_t block = 512;
+  /// So many elements of groups, and of a row, are tried without looking for NaN. Multiples of `step`.
+  static constexpr std::size_t block = 512, long_block = 2048;
 
-  /// Of a scale: in a careful pass the scale itself, else the parts of its reciprocal.
-  struct terms {
-    std::uint32_t first, second;
+  /// Groups of one scale each have at least two vectors in a `block`.
+  static constexpr std::size_t most_scales = block / (2 * lanes) > lanes ? block / (2 * lanes)
+                                                                         : lanes;
+  /// 1 / scale in two parts, as bits.
+  struct reciprocals {
+    std::uint32_t high[most_scales], low[most_scales];
   };
 
   template <bool IsCareful>
@@ -95,29 +90,33 @@ struct byte_codes {
     ops::store_bytes(dst, codes);
   }
 
-  /// `count` elements, a multiple of `step`, of groups of `Group` elements (0: one group) with the `terms` and
-  /// zero points there. False if a careful pass is needed.
+  /// `count` elements, a multiple of `step`, in groups of `Group` elements (0: one group). False if they need a
+  /// careful pass.
   template <std::size_t Group, bool IsCareful, bool HasZeroPoint>
   FEWBITS_INLINE static bool pass(const unsigned char* src, unsigned char* dst, std::size_t count,
-                                  const terms* of, const std::int32_t* zero_point) {
+                                  const float* scale, const reciprocals& inverse,
+                                  const std::int32_t* zero_point) {
     using words = typename ops::words;
-    words least = ops::set_words(0);
-    u32 first = ops::set(of[0].first), second = ops::set(of[0].second);
-    words shift = ops::set_words(0);
-    if constexpr (HasZeroPoint) shift = ops::set_words(static_cast<std::int16_t>(zero_point[0]));
+    words least = ops::set_words(0), shift = least;
+    u32 first{}, second{};
+    const auto look_up = [&](std::size_t group) {
+      if constexpr (IsCareful) {
+        first = ops::set(bit_cast<std::uint32_t>(scale[group]));
+      } else {
+        first = ops::set(inverse.high[group]);
+        second = ops::set(inverse.low[group]);
+      }
+      if constexpr (HasZeroPoint)
+        shift = ops::set_words(static_cast<std::int16_t>(zero_point[group]));
+    };
+    if constexpr (Group == 0) look_up(0);
     for (std::size_t i = 0; i < count; i += step) {
       words pair[2];
       FEWBITS_UNROLL
       for (std::size_t j = 0; j < 2; ++j) {
         const std::size_t at = i + 2 * j * lanes;
-        if constexpr (Group != 0) {
-          if (j == 0 || Group < step || Group % step != 0) {
-            first = ops::set(of[at / Group].first);
-            second = ops::set(of[at / Group].second);
-            if constexpr (HasZeroPoint)
-              shift = ops::set_words(static_cast<std::int16_t>(zero_point[at / Group]));
-          }
-        }
+        if constexpr (Group != 0)
+          if (j == 0 || Group % step != 0) look_up(at / Group);
         pair[j] =
             ops::narrow(integer_of<IsCareful>(ops::load32(src + 4 * at), first, second),
                         integer_of<IsCareful>(ops::load32(src + 4 * (at + lanes)), first, second));
@@ -131,61 +130,71 @@ struct byte_codes {
 
   template <std::size_t Group>
   FEWBITS_INLINE static void block_of(const unsigned char* src, unsigned char* dst,
-                                      std::size_t count, bool is_exact, const terms* reciprocals,
-                                      const terms* scales, const std::int32_t* zero_point) {
+                                      std::size_t count, bool is_exact, const float* scale,
+                                      const reciprocals& inverse, const std::int32_t* zero_point) {
     if (zero_point == nullptr) {
-      if (is_exact && pass<Group, false, false>(src, dst, count, reciprocals, nullptr)) return;
-      pass<Group, true, false>(src, dst, count, scales, nullptr);
+      if (!is_exact || !pass<Group, false, false>(src, dst, count, scale, inverse, nullptr))
+        pass<Group, true, false>(src, dst, count, scale, inverse, nullptr);
     } else {
-      if (is_exact && pass<Group, false, true>(src, dst, count, reciprocals, zero_point)) return;
-      pass<Group, true, true>(src, dst, count, scales, zero_point);
+      if (!is_exact || !pass<Group, false, true>(src, dst, count, scale, inverse, zero_point))
+        pass<Group, true, true>(src, dst, count, scale, inverse, zero_point);
     }
   }
 
-  /// Scale by scale; `scales` become the terms of a careful pass, `reciprocals` of the other. Reads and
-  /// writes whole vectors: both hold a multiple of `lanes`. True if all scales `has_exact_reciprocal`.
-  FEWBITS_INLINE static bool split(const float* scale, std::size_t count, terms* scales,
-                                   terms* reciprocals) {
-    bool is_exact = true;
+  /// The reciprocals of at most `most_scales` scales. True if all scales allow for the products described above.
+  FEWBITS_INLINE static bool invert(const float* scale, std::size_t count, reciprocals& inverse) {
+    const u32 one = ops::set(0x3f800000);
+    u32 bad = ops::set(0);
     for (std::size_t i = 0; i < count; i += lanes) {
-      std::uint32_t s[lanes], hi[lanes], lo[lanes];
-      const std::size_t some = count - i < lanes ? count - i : lanes;
-      for (std::size_t k = some; k < lanes; ++k) s[k] = 0x3f800000;
-      __builtin_memcpy(s, scale + i, 4 * some);
-      const u32 x = ops::load32(reinterpret_cast<const unsigned char*>(s));
-      const u32 one = ops::set(0x3f800000);
-      const u32 high = ops::divide_nearest(one, x);
-      const u32 rest = ops::fma_nearest(ops::xor_(high, ops::set(0x80000000)), x, one);
-      ops::store32(reinterpret_cast<unsigned char*>(hi), high);
-      ops::store32(reinterpret_cast<unsigned char*>(lo), ops::multiply_nearest(rest, high));
-      for (std::size_t k = 0; k < some; ++k) {
-        scales[i + k] = {s[k], 0};
-        reciprocals[i + k] = {hi[k], lo[k]};
-        is_exact &= has_exact_reciprocal(scale[i + k]);
+      u32 divisor;
+      if (count - i >= lanes) {
+        divisor = ops::load32(reinterpret_cast<const unsigned char*>(scale + i));
+      } else {
+        std::uint32_t bits[lanes];
+        for (std::size_t k = 0; k < lanes; ++k)
+          bits[k] = k < count - i ? bit_cast<std::uint32_t>(scale[i + k]) : 0x3f800000;
+        divisor = ops::load32(reinterpret_cast<const unsigned char*>(bits));
       }
+      bad = ops::or_(bad, lacks_exact_reciprocal(divisor));
+      const u32 high = ops::divide_nearest(one, divisor);
+      const u32 rest = ops::fma_nearest(ops::xor_(high, ops::set(0x80000000)), divisor, one);
+      ops::store32(reinterpret_cast<unsigned char*>(inverse.high + i), high);
+      ops::store32(reinterpret_cast<unsigned char*>(inverse.low + i),
+                   ops::multiply_nearest(rest, high));
     }
-    return is_exact;
+    return !ops::has_word(ops::narrow(bad, bad), 1);
+  }
+
+  /// 1 where the products described above need not have the codes of the division.
+  FEWBITS_INLINE static u32 lacks_exact_reciprocal(u32 scale) {
+    const u32 zero = ops::set(0), one = ops::set(1);
+    const u32 exponent =
+        ops::and_(ops::sub(ops::template shift_right<23>(scale), ops::set(27)), ops::set(0xff));
+    const u32 distance = ops::and_(ops::add(scale, ops::set(15)), ops::set(0xffff));
+    const u32 is_close = ops::select(ops::greater(distance, ops::set(30)), zero,
+                                     ops::select(ops::equal(distance, ops::set(15)), zero, one));
+    return ops::select(ops::greater(exponent, ops::set(200)), one, is_close);
   }
 
   /// One scale for all. Any count.
   static void run(const float* src, unsigned char* dst, std::size_t count, float scale,
                   std::int32_t zero_point) {
-    terms of_scale, of_reciprocal;
-    const bool is_exact = split(&scale, 1, &of_scale, &of_reciprocal);
+    reciprocals inverse;
+    const bool is_exact = invert(&scale, 1, inverse);
     const std::int32_t* const shift = zero_point == 0 ? nullptr : &zero_point;
     const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
     std::size_t i = 0;
     while (count - i >= step) {
       const std::size_t rest = (count - i) / step * step;
-      const std::size_t some = rest < block ? rest : block;
-      block_of<0>(in + 4 * i, dst + i, some, is_exact, &of_reciprocal, &of_scale, shift);
+      const std::size_t some = rest < long_block ? rest : long_block;
+      block_of<0>(in + 4 * i, dst + i, some, is_exact, &scale, inverse, shift);
       i += some;
     }
     if (i == count) return;
     unsigned char last_in[4 * step] = {};
     unsigned char last_out[step];
     __builtin_memcpy(last_in, src + i, 4 * (count - i));
-    block_of<0>(last_in, last_out, step, is_exact, &of_reciprocal, &of_scale, shift);
+    block_of<0>(last_in, last_out, step, is_exact, &scale, inverse, shift);
     __builtin_memcpy(dst + i, last_out, count - i);
   }
 
@@ -199,16 +208,15 @@ struct byte_codes {
   template <std::size_t Group>
   static void run_groups(const float* src, unsigned char* dst, std::size_t count,
                          const float* scale, const std::int32_t* zero_point) {
-    terms scales[block / Group], reciprocals[block / Group];
+    reciprocals inverse;
     std::size_t i = 0;
-    while (count - i >= Group) {
+    while (count - i >= (Group > step ? Group : step)) {
       std::size_t some = count - i < block ? count - i : block;
       some -= some % (Group > step ? Group : step);
-      if (some == 0) break;
       const std::size_t index = i / Group;
-      const bool is_exact = split(scale + index, some / Group, scales, reciprocals);
+      const bool is_exact = invert(scale + index, some / Group, inverse);
       block_of<Group>(reinterpret_cast<const unsigned char*>(src + i), dst + i, some, is_exact,
-                      reciprocals, scales, zero_point == nullptr ? nullptr : zero_point + index);
+                      scale + index, inverse, zero_point == nullptr ? nullptr : zero_point + index);
       i += some;
     }
     for (; i < count; i += Group) {
@@ -218,11 +226,11 @@ struct byte_codes {
     }
   }
 
-  /// scale * (code - zero_point), the codes sign-extended to bytes. Any count.
+  /// scale * (code - zero_point). Any count.
   static void run_back(const unsigned char* src, float* dst, std::size_t count, float scale,
                        std::int32_t zero_point) {
     const u32 factor = ops::set(bit_cast<std::uint32_t>(scale));
-    const u32 shift = ops::set(static_cast<std::uint32_t>(zero_point));
+    const u32 shift = ops::set(static_cast<std::uint32_t>(zero_point + flipped_sign));
     unsigned char* const out = reinterpret_cast<unsigned char*>(dst);
     std::size_t i = 0;
     for (; count - i >= step; i += step) {
@@ -238,13 +246,20 @@ struct byte_codes {
     back(last_in, last_out, factor, shift);
     __builtin_memcpy(dst + i, last_out, 4 * (count - i));
   }
+
+ private:
+  /// The sign bit of a signed code of less than 8 bits: with that bit flipped, it is unsigned and so much more.
+  static constexpr std::int32_t flipped_sign =
+      is_signed_code<Code> && range::bits < 8 ? 1 << (range::bits - 1) : 0;
+
   FEWBITS_INLINE static void back(const unsigned char* src, unsigned char* dst, u32 factor,
                                   u32 shift) {
     u32 code;
-    if constexpr (is_signed_code<Code>) {
+    if constexpr (is_signed_code<Code> && range::bits == 8) {
       code = ops::load8_signed(src);
     } else {
       code = ops::load8(src);
+      if constexpr (flipped_sign != 0) code = ops::xor_(code, ops::set(flipped_sign));
     }
     ops::store32(dst, ops::multiply_nearest(ops::float_bits(ops::sub(code, shift)), factor));
   }
@@ -265,8 +280,8 @@ struct byte_codes<Code, Isa> {
   static void run_back(const unsigned char* src, float* dst, std::size_t count, float scale,
                        std::int32_t zero_point) {
     for (std::size_t i = 0; i < count; ++i) {
-      std::int32_t code = src[i];
-      if constexpr (is_signed_code<Code>) code = (code ^ 128) - 128;
+      constexpr std::int32_t sign = is_signed_code<Code> ? 1 << (code_range<Code>::bits - 1) : 0;
+      const std::int32_t code = (src[i] ^ sign) - sign;
       dst[i] = scale * static_cast<float>(code - zero_point);
     }
   }

@@ -55,13 +55,24 @@ struct code_range<restricted<Code>> {
 template <class Code>
 inline constexpr bool is_signed_code = code_range<Code>::lowest < 0;
 
-/// Whether a row is a pointer to elements that are the bytes of the codes.
-template <class Code, class Row>
-inline constexpr bool has_byte_row = code_range<Code>::bits <= 8 && std::is_pointer_v<Row> &&
-                                     sizeof(typename code_range<Code>::type) == 1;
-/// Whether a row is a packed_span: anything else is a pointer.
+/// Rows of codes are pointers, or packed_spans.
 template <class Row>
 inline constexpr bool is_packed_row = !std::is_pointer_v<Row>;
+
+/// Whether the bytes of a row are the codes of its elements.
+template <class Code, class Row>
+inline constexpr bool has_byte_row =
+    code_range<Code>::bits == 8 || (code_range<Code>::bits < 8 && !is_packed_row<Row>);
+template <class Row>
+FEWBITS_INLINE auto byte_row(const Row& row) {
+  if constexpr (is_packed_row<Row>) {
+    return row.data() + row.offset();
+  } else if constexpr (std::is_const_v<std::remove_pointer_t<Row>>) {
+    return reinterpret_cast<const unsigned char*>(row);
+  } else {
+    return reinterpret_cast<unsigned char*>(row);
+  }
+}
 
 // A row of codes is a pointer where a code has memory of its own, else a packed_span.
 template <class Code>
@@ -76,65 +87,6 @@ template <class Code>
 FEWBITS_INLINE constexpr void put_code(const packed_span<Code>& row, std::size_t j,
                                        std::int32_t code) {
   row.set(j, Code::from_code(code));
-}
-
-template <class Range>
-FEWBITS_INLINE constexpr auto code_row(Range& range) {
-  if constexpr (requires { range.offset(); }) {
-    return packed_span(range);
-  } else {
-    return range.data();
-  }
-}
-
-/// Bytes with the codes in their low bits, the other bits zero, packed into elements `begin` and
-/// following of `row`.
-template <class Code>
-FEWBITS_INLINE void pack_codes(const unsigned char* codes, const packed_span<Code>& row,
-                               std::size_t begin, std::size_t count) {
-  std::size_t i = 0;
-  if constexpr (packed_bits<Code> == 4 || packed_bits<Code> == 2) {
-    constexpr std::size_t per_byte = 8 / packed_bits<Code>;
-    for (; i < count && (row.offset() + begin + i) % per_byte != 0; ++i)
-      row.set(begin + i, Code::from_bits(codes[i]));
-    unsigned char* const dst = row.data() + (row.offset() + begin + i) / per_byte;
-    const std::size_t whole = (count - i) / per_byte;
-    const unsigned char* const src = codes + i;
-    for (std::size_t b = 0; b < whole; ++b) {
-      if constexpr (per_byte == 2) {
-        dst[b] = static_cast<unsigned char>(src[2 * b] | src[2 * b + 1] << 4);
-      } else {
-        dst[b] = static_cast<unsigned char>(src[4 * b] | src[4 * b + 1] << 2 | src[4 * b + 2] << 4 |
-                                            src[4 * b + 3] << 6);
-      }
-    }
-    i += whole * per_byte;
-  }
-  for (; i < count; ++i) row.set(begin + i, Code::from_bits(codes[i]));
-}
-
-/// The reverse: signed codes come out sign-extended to 8 bits.
-template <class Code>
-FEWBITS_INLINE void unpack_codes(const packed_span<const Code>& row, std::size_t begin,
-                                 std::size_t count, unsigned char* codes) {
-  std::size_t i = 0;
-  constexpr unsigned sign = Code::format.is_signed ? 1U << (packed_bits<Code> - 1) : 0;
-  if constexpr (packed_bits<Code> == 4 || packed_bits<Code> == 2) {
-    constexpr std::size_t per_byte = 8 / packed_bits<Code>;
-    constexpr unsigned mask = (1U << packed_bits<Code>)-1;
-    for (; i < count && (row.offset() + begin + i) % per_byte != 0; ++i)
-      codes[i] = static_cast<unsigned char>(static_cast<std::int32_t>(row[begin + i]));
-    const unsigned char* const src = row.data() + (row.offset() + begin + i) / per_byte;
-    const std::size_t whole = (count - i) / per_byte;
-    unsigned char* const dst = codes + i;
-    for (std::size_t b = 0; b < whole; ++b)
-      for (std::size_t k = 0; k < per_byte; ++k)
-        dst[per_byte * b + k] =
-            static_cast<unsigned char>(((src[b] >> (k * packed_bits<Code>)&mask) ^ sign) - sign);
-    i += whole * per_byte;
-  }
-  for (; i < count; ++i)
-    codes[i] = static_cast<unsigned char>(static_cast<std::int32_t>(row[begin + i]));
 }
 
 }  // namespace detail
