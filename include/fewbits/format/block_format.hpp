@@ -25,6 +25,9 @@ struct block_format {
 
 namespace formats {
 
+/// Elements of OCP MXINT8: 8-bit integers times 2^-6.
+inline constexpr int_format mxint8{.bits = 8, .is_signed = true, .fraction_bits = 6};
+
 /// OCP MX 1.0: blocks of 32 elements with one E8M0 scale.
 FEWBITS_INLINE constexpr block_format mx(const float_format& element) {
   return {.element_bits = element.bits(), .block_size = 32, .overhead_bits = 8};

@@ -42,9 +42,9 @@ concept mutable_blocks =
      (std::is_lvalue_reference_v<Blocks> && !std::is_const_v<std::remove_reference_t<Blocks>>));
 
 template <any_blocks Blocks>
-FEWBITS_INLINE constexpr auto& span_of(Blocks& blocks) {
+FEWBITS_INLINE constexpr decltype(auto) span_of(Blocks& blocks) {
   if constexpr (requires { blocks.elements(); }) {
-    return blocks;
+    return (blocks);
   } else {
     return blocks.span();
   }
@@ -52,8 +52,7 @@ FEWBITS_INLINE constexpr auto& span_of(Blocks& blocks) {
 
 /// Whether largest * scale is beyond the largest float.
 FEWBITS_INLINE constexpr bool overflows(double largest, std::uint32_t scale) {
-  const fp64 factor{static_cast<double>(bit_cast<float>(scale))};
-  return mul<fp32>(fp64{largest}, factor).bits() >= fp32_infinity;
+  return mul<fp32>(fp64{largest}, fp32::from_bits(scale)).bits() >= fp32_infinity;
 }
 
 template <class Format>
@@ -64,8 +63,7 @@ FEWBITS_INLINE constexpr float tensor_scale_of_amax(std::uint32_t amax) {
       static_cast<double>(scale::from_bits(
           static_cast<typename scale::storage_type>(scale::format.max_finite_code())));
   if (amax == 0) return 1;
-  std::uint32_t bits =
-      div<fp32>(fp64{static_cast<double>(bit_cast<float>(amax))}, fp64{largest}).bits();
+  std::uint32_t bits = div<fp32>(fp32::from_bits(amax), fp64{largest}).bits();
   if (bits == 0) bits = 1;
   if (overflows(largest, bits)) --bits;
   return bit_cast<float>(bits);
@@ -137,7 +135,7 @@ template <class Format, isa Isa = native, contiguous Src>
 ///           NVFP4.
 template <scale_rule Rule = scale_rule::floor, isa Isa = native, detail::mutable_blocks Blocks>
 FEWBITS_INLINE void quantize(const matrix_view<const float>& src, Blocks&& dst) {
-  auto& blocks = detail::span_of(dst);
+  auto&& blocks = detail::span_of(dst);
   using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
   if constexpr (format::has_tensor_scale)
     blocks.set_tensor_scale(calibrate_tensor_scale<format, Isa>(src));
@@ -147,7 +145,7 @@ FEWBITS_INLINE void quantize(const matrix_view<const float>& src, Blocks&& dst) 
 template <scale_rule Rule = scale_rule::floor, isa Isa = native, contiguous Src,
           detail::mutable_blocks Blocks>
 FEWBITS_INLINE void quantize(const Src& src, Blocks&& dst) {
-  const auto& blocks = detail::span_of(dst);
+  auto&& blocks = detail::span_of(dst);
   quantize<Rule, Isa>(detail::as_matrix(src, blocks.rows(), blocks.cols()), dst);
 }
 
@@ -171,7 +169,7 @@ FEWBITS_INLINE void quantize_with_tensor_scale(const Src& src, const block_span<
 /// Bits, Errors: as `quantize`.
 template <isa Isa = native, detail::any_blocks Blocks>
 FEWBITS_INLINE void dequantize(const Blocks& src, const matrix_view<float>& dst) {
-  const auto& blocks = detail::span_of(src);
+  auto&& blocks = detail::span_of(src);
   using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
   FEWBITS_ASSERT(blocks.rows() == dst.rows() && blocks.cols() == dst.cols(),
                  "dequantize: blocks are %zu x %zu, dst %zu x %zu", blocks.rows(), blocks.cols(),
@@ -186,7 +184,7 @@ FEWBITS_INLINE void dequantize(const Blocks& src, const matrix_view<float>& dst)
 /// FP32 numbers are converted (nearest even).
 template <isa Isa = native, detail::any_blocks Blocks, floating_range Dst>
 FEWBITS_INLINE void dequantize(const Blocks& src, Dst&& dst) {
-  const auto& blocks = detail::span_of(src);
+  auto&& blocks = detail::span_of(src);
   using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
   using to = detail::element_of<Dst>;
   const std::size_t cols = blocks.cols();

@@ -6,6 +6,7 @@
 #include <fewbits/isa/select.hpp>
 #include <fewbits/isa/vec.hpp>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace fewbits {
@@ -49,7 +50,7 @@ struct float_lanes : vec<Isa> {
     } else if constexpr (requires { ops::max_lane(x); }) {
       return ops::max_lane(x);
     } else {
-      std::uint32_t lane[lanes];
+      std::uint32_t lane[static_cast<std::size_t>(lanes)];
       ops::store32(reinterpret_cast<unsigned char*>(lane), x);
       std::uint32_t largest = 0;
       for (std::uint32_t each : lane) largest = each > largest ? each : largest;

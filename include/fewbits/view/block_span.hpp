@@ -19,8 +19,8 @@ inline namespace FEWBITS_ABI {
 /// Blocks of `BlockSize` numbers: an `Element` each (a `basic_float`, `basic_int` or `fixed_point` of at
 /// most 8 bits) and one `Scale`, a `basic_float` with a NaN. The number is element * scale.
 ///
-/// A scale with a mantissa covers few powers of two, so all blocks of a tensor share one FP32 scale
-/// more: the number is element * scale * tensor scale.
+/// A scale of at most 8 bits, some of them mantissa, covers few powers of two, so all blocks of a tensor
+/// share one FP32 scale more: the number is element * scale * tensor scale.
 template <class Element, class Scale, std::size_t BlockSize>
 struct block_scaled {
   static_assert(packed_bits<Element> <= 8, "fewbits: elements of blocks have at most 8 bits");
@@ -29,7 +29,7 @@ struct block_scaled {
   using element_type = Element;
   using scale_type = Scale;
   static constexpr std::size_t block_size = BlockSize;
-  static constexpr bool has_tensor_scale = Scale::format.mantissa_bits > 0;
+  static constexpr bool has_tensor_scale = Scale::format.mantissa_bits > 0 && Scale::format.bits() <= 8;
   /// How many bits it takes, as `weight_bytes` counts them.
   static constexpr block_format format{.element_bits = packed_bits<Element>,
                                        .block_size = static_cast<int>(BlockSize),
