@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// AArch64 with NEON: vector operations and special kernels; BF16 under its own concept.
+// AArch64 with NEON: vector operations; those of FP16 and BF16 under their own concepts.
 //
 // | instruction       | what it does                                           | per cycle |
 // | ----------------- | ------------------------------------------------------ | --------- |
@@ -11,22 +11,17 @@
 // | xtn, uzp1         | the low halves of lanes, even elements                 | 4         |
 // | fmla              | 4 multiply-adds                                        | 4         |
 //
-// (Throughput of Neoverse V1 by its optimisation guide.)
+// (Throughput of Neoverse V1, as LLVM models it.)
 //
 // No instruction names its rounding: all but fcvtxn take it from FPCR.
 #pragma once
 
 #include <fewbits/config.hpp>
-#include <fewbits/fwd.hpp>
 #include <fewbits/isa/concepts.hpp>
-#include <fewbits/isa/control_word.hpp>
-#include <fewbits/isa/run_vectors.hpp>
-#include <fewbits/isa/slots.hpp>
 #include <fewbits/isa/vec.hpp>
 #include <fewbits/value/rounding.hpp>
 
 #include <arm_neon.h>
-#include <cstddef>
 #include <cstdint>
 
 namespace fewbits {
@@ -235,11 +230,6 @@ struct vec<Isa> {
 };
 
 template <isa Isa>
-struct vec16;
-template <isa Isa>
-struct vec8;
-
-template <isa Isa>
   requires has_neon<Isa>
 struct vec16<Isa> {
   static constexpr int lanes = 8;
@@ -252,9 +242,6 @@ struct vec16<Isa> {
   }
   FEWBITS_INLINE static void store8(unsigned char* dst, u16 a, u16 b) {
     vst1q_u8(dst, vuzp1q_u8(vreinterpretq_u8_u16(a), vreinterpretq_u8_u16(b)));
-  }
-  FEWBITS_INLINE static void store16(unsigned char* dst, u16 x) {
-    vst1q_u8(dst, vreinterpretq_u8_u16(x));
   }
 
   FEWBITS_INLINE static u16 set(std::uint32_t x) {
@@ -341,86 +328,6 @@ struct vec8<Isa> {
     vst4q_u8(dst, elements);
   }
 };
-
-// The conversions below are right under a default control word: NaN keeps its sign and the high part of
-// its payload and becomes quiet (FPCR.DN would replace it), FP16 is IEEE's (AHP), nothing is flushed (FZ).
-
-template <isa Isa>
-  requires has_neon<Isa>
-struct convert_kernel<fp32, fp16, cast_policy{}, Isa> {
-  FEWBITS_INLINE static float32x4_t floats(const unsigned char* src) {
-    return vreinterpretq_f32_u8(vld1q_u8(src));
-  }
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const float16x4_t low = vcvt_f16_f32(floats(src));
-    vst1q_u8(dst, vreinterpretq_u8_f16(vcvt_high_f16_f32(low, floats(src + 16))));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    const detail::default_control_word<Isa> control_word;
-    detail::run_vectors<8, 4, 2, convert_kernel>(src, dst, count);
-  }
-};
-
-/// Exact, but where overflow saturates, infinity is another number.
-template <cast_policy Policy, isa Isa>
-  requires has_neon<Isa> && (Policy.over != overflow::saturate)
-struct convert_kernel<fp16, fp32, Policy, Isa> {
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const float16x8_t x = vreinterpretq_f16_u8(vld1q_u8(src));
-    vst1q_u8(dst, vreinterpretq_u8_f32(vcvt_f32_f16(vget_low_f16(x))));
-    vst1q_u8(dst + 16, vreinterpretq_u8_f32(vcvt_high_f32_f16(x)));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    const detail::default_control_word<Isa> control_word;
-    detail::run_vectors<8, 2, 4, convert_kernel>(src, dst, count);
-  }
-};
-
-template <isa Isa>
-  requires has_neon<Isa>
-struct convert_kernel<fp64, fp32, cast_policy{}, Isa> {
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const float32x2_t low = vcvt_f32_f64(vec<Isa>::doubles(src));
-    vst1q_u8(dst, vreinterpretq_u8_f32(vcvt_high_f32_f64(low, vec<Isa>::doubles(src + 16))));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    const detail::default_control_word<Isa> control_word;
-    detail::run_vectors<4, 8, 4, convert_kernel>(src, dst, count);
-  }
-};
-
-template <cast_policy Policy, isa Isa>
-  requires has_neon<Isa> && (Policy.over != overflow::saturate)
-struct convert_kernel<fp32, fp64, Policy, Isa> {
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const float32x4_t x = vreinterpretq_f32_u8(vld1q_u8(src));
-    vst1q_u8(dst, vreinterpretq_u8_f64(vcvt_f64_f32(vget_low_f32(x))));
-    vst1q_u8(dst + 16, vreinterpretq_u8_f64(vcvt_high_f64_f32(x)));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    const detail::default_control_word<Isa> control_word;
-    detail::run_vectors<4, 4, 8, convert_kernel>(src, dst, count);
-  }
-};
-
-#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
-/// Unlike the dot products of BF16, this instruction rounds as FPCR says and keeps subnormal numbers.
-template <isa Isa>
-  requires has_neon_bf16<Isa>
-struct convert_kernel<fp32, bf16, cast_policy{}, Isa> {
-  FEWBITS_INLINE static float32x4_t floats(const unsigned char* src) {
-    return vreinterpretq_f32_u8(vld1q_u8(src));
-  }
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const bfloat16x8_t low = vcvtq_low_bf16_f32(floats(src));
-    vst1q_u8(dst, vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(low, floats(src + 16))));
-  }
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
-    const detail::default_control_word<Isa> control_word;
-    detail::run_vectors<8, 4, 2, convert_kernel>(src, dst, count);
-  }
-};
-#endif
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
