@@ -2,8 +2,10 @@
 // Encoding and decoding in vector lanes: codes of one format to codes of another, with any policy.
 //
 // `Ops` is `vec<Isa>`, lanes of 32 bits, or `vec16<Isa>`, lanes of 16. `Source` is the format that fills
-// a lane: FP32, or FP16 and BF16. Everything is integer arithmetic but for one multiply-add, whose
-// result is read as an integer again.
+// a lane: FP32, or FP16 and BF16.
+//
+// `encode` takes any number and is made of integer operations, 20 to 30 of them. `encode_finite` takes
+// what needs no special code, and lets a multiply-add do the rounding: 8 to 11.
 #pragma once
 
 #include <fewbits/config.hpp>
@@ -72,75 +74,16 @@ struct signed_codes {
   }
 };
 
-/// Whether magnitudes beyond the largest finite one, infinity included, all become `Code` of the sign.
-template <float_format Format, cast_policy Policy, std::uint64_t Code>
-inline constexpr bool overflows_to =
-    overflow_code<Format, Policy>(false) == Code && infinity_code<Format, Policy>(false) == Code &&
-    (!Format.is_signed || (overflow_code<Format, Policy>(true) == (Code | Format.sign_mask()) &&
-                           infinity_code<Format, Policy>(true) == (Code | Format.sign_mask())));
-
 /// The exponent field that the smallest normal number of `Format` has in `Source`.
 template <float_format Source, float_format Format>
 inline constexpr std::uint32_t min_field =
     static_cast<std::uint32_t>(Format.min_exponent() + Source.bias);
 
-/// The code in `Source` of the number with the magnitude code `Code` in `Format`, normal or what would
-/// follow the largest one.
-template <float_format Source, float_format Format, std::uint64_t Code>
-inline constexpr std::uint32_t source_code =
-    (low32(Code) << (Source.mantissa_bits - Format.mantissa_bits)) +
+/// The code in `Source` of the largest finite number of `Format`.
+template <float_format Source, float_format Format>
+inline constexpr std::uint32_t largest_in =
+    (low32(Format.max_finite_code()) << (Source.mantissa_bits - Format.mantissa_bits)) +
     ((min_field<Source, Format> - 1) << Source.mantissa_bits);
-
-/// The bits of a code that `encode_by_adding` gives: those of a magnitude, and one more where NaN is the
-/// code after the largest finite one.
-template <float_format Format>
-inline constexpr std::uint64_t added_bits =
-    Format.nan == nan_encoding::negative_zero ? 2 * Format.magnitude_mask() + 1
-                                              : Format.magnitude_mask();
-
-/// Whether one multiply-add can do the rounding: what is subnormal in `Source` is less than half a
-/// quantum, the magic number is finite, and its mantissa has room for the offset and the quanta.
-template <float_format Source, float_format Format, cast_policy Policy, class Ops>
-FEWBITS_INLINE constexpr bool rounds_by_adding() {
-  if constexpr (requires(decltype(Ops::set(0)) x) { Ops::fma_nearest(x, x, x); } &&
-                (Source == formats::fp32 || Source == formats::fp16) &&
-                Policy.round == rounding::nearest_even && Format.mantissa_bits > 0 &&
-                Format.quantum_exponent() > Source.min_exponent() &&
-                (overflows_to<Format, Policy, Format.max_finite_code()> ||
-                 overflows_to<Format, Policy, Format.max_finite_code() + 1>)) {
-    constexpr std::uint32_t cap = source_code<Source, Format, overflow_code<Format, Policy>(false)>;
-    constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
-    constexpr int top = static_cast<int>(cap >> Source.mantissa_bits) - Source.bias;
-    return top + drop <= Source.max_exponent() &&
-           added_bits<Format> + (std::uint64_t{2} << Format.mantissa_bits) <=
-               std::uint64_t{1} << Source.mantissa_bits;
-  } else {
-    return false;
-  }
-}
-
-/// `magnitude` rounded to the magnitude of a code, in the low bits of the result; those above are
-/// arbitrary. Beyond the largest finite number, the code that `overflows_to` names.
-///
-/// With b the power of two at or below x, at least the smallest normal number, and one quantum
-/// q = b * 2^-mantissa_bits, the sum b * 2^drop + x has q as its last place, so the addition rounds x
-/// to quanta, and the last bits of the sum count them. The offset, a multiple of 2^mantissa_bits quanta,
-/// keeps ties even and makes the exponent field of b, added in the end, begin at zero.
-template <float_format Source, float_format Format, cast_policy Policy, class Ops, class Word>
-FEWBITS_INLINE Word encode_by_adding(Word magnitude) {
-  constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
-  constexpr std::uint32_t e_min = min_field<Source, Format>;
-  constexpr std::uint32_t cap = source_code<Source, Format, overflow_code<Format, Policy>(false)>;
-  constexpr std::uint32_t offset =
-      (0U - (e_min << Format.mantissa_bits)) & low32(added_bits<Format>);
-  constexpr std::uint32_t magic =
-      static_cast<std::uint32_t>(drop + Source.bias) << Source.mantissa_bits | offset;
-  const Word x = Ops::min_(magnitude, Ops::set(cap));
-  const Word binade = Ops::and_(Ops::max_(x, Ops::set(e_min << Source.mantissa_bits)),
-                                Ops::set(low32(Source.magnitude_mask() - Source.mantissa_mask())));
-  return Ops::add(Ops::fma_nearest(binade, Ops::set(magic), x),
-                  Ops::template shift_right<drop>(binade));
-}
 
 /// What to add to a number of units of `unit` before its last bits are dropped. `odd` is 1 in lanes
 /// where the result without it has an odd code.
@@ -195,49 +138,123 @@ FEWBITS_INLINE Word round_by_shifts(Word magnitude, Word sign) {
   return Ops::add(base, Ops::shift_right(Ops::add(significand, bias), drop));
 }
 
+/// The magnitude code in the low bits of `code`, with the sign bit of `shifted`, whose sign bit is where
+/// that of the format is.
+template <float_format Format, class Ops, class Word>
+FEWBITS_INLINE Word with_sign(Word code, Word shifted) {
+  constexpr std::uint32_t mask = low32(Format.magnitude_mask());
+  if constexpr (!Format.is_signed) {
+    return Ops::and_(code, Ops::set(mask));
+  } else if constexpr (Format.has_negative_zero()) {
+    return merge<Ops>(mask, code, shifted);
+  } else {
+    const Word result = merge<Ops>(mask, code, shifted);
+    return Ops::select(Ops::equal(result, Ops::set(low32(Format.sign_mask()))), Ops::set(0),
+                       result);
+  }
+}
+
+/// Whether `Ops` has a multiply-add that rounds so, of numbers in `Source`.
+template <float_format Source, rounding Mode, class Ops>
+FEWBITS_INLINE constexpr bool has_fma() {
+  if constexpr (Source != formats::fp32 && Source != formats::fp16) {
+    return false;
+  } else if constexpr (Mode == rounding::nearest_even) {
+    return requires(decltype(Ops::set(0)) x) { Ops::fma_nearest(x, x, x); };
+  } else {
+    return requires(decltype(Ops::set(0)) x) { Ops::template fma<rounding::toward_zero>(x, x, x); };
+  }
+}
+
+/// Whether `encode_finite` handles the pair: formats share exponents, or one multiply-add can round: the
+/// numbers that it adds are finite, and its mantissa has room for the offset and the quanta.
+template <float_format Source, float_format Format, rounding Mode, class Ops>
+FEWBITS_INLINE constexpr bool has_finite_encoding() {
+  constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
+  return shares_exponents<Source, Format> ||
+         (has_fma<Source, Mode, Ops>() && Format.mantissa_bits > 0 &&
+          Format.quantum_exponent() > Source.min_exponent() &&
+          Format.max_exponent() + drop <= Source.max_exponent() &&
+          Format.max_finite_code() >= Format.min_normal_code() &&
+          Format.magnitude_mask() + (std::uint64_t{2} << Format.mantissa_bits) <=
+              std::uint64_t{1} << Source.mantissa_bits);
+}
+
+/// The sum of x and the multiple of its binade that makes a quantum the last place, rounded by the mode.
+template <rounding Mode, int MantissaBits, float_format Source, class Ops, class Word>
+FEWBITS_INLINE Word sum_of_quanta(Word binade, Word magic, Word magnitude, Word x) {
+  constexpr std::uint32_t sign = low32(Source.sign_mask());
+  if constexpr (Mode == rounding::nearest_even) {
+    return Ops::fma_nearest(binade, magic, magnitude);
+  } else if constexpr (Mode == rounding::nearest_away) {
+    // Half a quantum more, then toward zero; a bit lost in the first sum is lost in the second anyway.
+    constexpr std::uint32_t half = static_cast<std::uint32_t>(Source.bias - MantissaBits - 1)
+                                   << Source.mantissa_bits;
+    const Word more = Ops::template fma<rounding::toward_zero>(binade, Ops::set(half), magnitude);
+    return Ops::template fma<rounding::toward_zero>(binade, magic, more);
+  } else if constexpr (Mode == rounding::to_odd) {
+    const Word below = Ops::template fma<rounding::toward_zero>(binade, magic, magnitude);
+    const Word above = Ops::template fma<rounding::toward_positive>(binade, magic, magnitude);
+    return Ops::or_(below, Ops::and_(Ops::xor_(below, above), Ops::set(1)));
+  } else {
+    return Ops::template fma<Mode>(merge<Ops>(sign, x, binade), magic, x);
+  }
+}
+
+/// Codes of `Source` rounded to `Format`, for numbers of at most the largest finite magnitude, and not below
+/// zero where the format has no sign.
+///
+/// With b the power of two at or below |x|, at least the smallest normal number, and one quantum
+/// q = b * 2^-mantissa_bits, the sum b * 2^drop + |x| has q as its last place, so the addition rounds to
+/// quanta, and the last bits of the sum count them. The offset, a multiple of 2^mantissa_bits quanta,
+/// keeps ties even and makes the exponent field of b, added in the end, begin at zero.
+template <float_format Source, float_format Format, rounding Mode, class Ops, class Word>
+FEWBITS_INLINE Word encode_finite(Word x) {
+  constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
+  if constexpr (shares_exponents<Source, Format>) {
+    // The sign is one more bit above the exponent, where no carry gets to.
+    return round_code<Source, Format, Mode, Ops>(x,
+                                                 Ops::and_(x, Ops::set(low32(Source.sign_mask()))));
+  } else {
+    constexpr std::uint32_t e_min = min_field<Source, Format>;
+    constexpr std::uint32_t offset =
+        (0U - (e_min << Format.mantissa_bits)) & low32(Format.magnitude_mask());
+    constexpr std::uint32_t magic =
+        static_cast<std::uint32_t>(drop + Source.bias) << Source.mantissa_bits | offset;
+    const Word magnitude = Ops::and_(x, Ops::set(low32(Source.magnitude_mask())));
+    const Word binade =
+        Ops::and_(Ops::max_(magnitude, Ops::set(e_min << Source.mantissa_bits)),
+                  Ops::set(low32(Source.magnitude_mask() - Source.mantissa_mask())));
+    const Word sum = sum_of_quanta<Mode, Format.mantissa_bits, Source, Ops>(binade, Ops::set(magic),
+                                                                            magnitude, x);
+    return with_sign<Format, Ops>(Ops::add(sum, Ops::template shift_right<drop>(binade)),
+                                  Ops::template shift_right<Source.bits() - Format.bits()>(x));
+  }
+}
+
 /// Codes of `Source` rounded to `Format`, overflow, infinity and NaN by the policy.
 template <float_format Source, float_format Format, cast_policy Policy, class Ops, class Word>
 FEWBITS_INLINE Word encode(Word x) {
   constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
-  constexpr int narrower = Source.bits() - Format.bits();
   constexpr std::uint32_t infinity = low32(Source.infinity_code());
-  constexpr bool adds = rounds_by_adding<Source, Format, Policy, Ops>();
   const Word magnitude = Ops::and_(x, Ops::set(low32(Source.magnitude_mask())));
   const Word sign = Ops::xor_(x, magnitude);
-  const Word shifted = Ops::template shift_right<narrower>(x);
+  const Word shifted = Ops::template shift_right<Source.bits() - Format.bits()>(x);
   Word code;
-  if constexpr (adds) {
-    code = encode_by_adding<Source, Format, Policy, Ops>(magnitude);
-  } else if constexpr (shares_exponents<Source, Format>) {
+  if constexpr (shares_exponents<Source, Format>) {
     code = round_code<Source, Format, Policy.round, Ops>(magnitude, sign);
   } else {
     code = round_by_shifts<Source, Format, Policy.round, Ops>(magnitude, sign);
   }
-  Word result;
-  if constexpr (Format.is_signed && Format.has_negative_zero()) {
-    result = merge<Ops>(low32(Format.magnitude_mask()), code, shifted);
-  } else if constexpr (Format.is_signed) {
-    // Zero stays without a sign; NaN, one more than the largest finite code, has the sign's bit.
-    if constexpr (adds) code = Ops::and_(code, Ops::set(low32(added_bits<Format>)));
-    result = Ops::or_(code, Ops::and_(shifted, Ops::set(low32(Format.sign_mask()))));
-    result = Ops::select(Ops::equal(code, Ops::set(0)), code, result);
-  } else if constexpr (adds) {
-    result = Ops::and_(code, Ops::set(low32(Format.magnitude_mask())));
-  } else {
-    result = code;
-  }
+  Word result = with_sign<Format, Ops>(code, shifted);
 
   using overflowed =
       signed_codes<overflow_code<Format, Policy>(false), overflow_code<Format, Policy>(true)>;
   using infinite =
       signed_codes<infinity_code<Format, Policy>(false), infinity_code<Format, Policy>(true)>;
-  // The code after the largest finite one is right as it is where it is what overflow gives.
-  constexpr bool is_done = adds || (shares_exponents<Source, Format> &&
-                                    overflows_to<Format, Policy, Format.max_finite_code() + 1>);
-  if constexpr (!is_done)
-    result = Ops::select(Ops::greater(code, Ops::set(low32(Format.max_finite_code()))),
-                         overflowed::template get<Format, Ops>(sign), result);
-  if constexpr (!is_done && !std::is_same_v<infinite, overflowed>)
+  result = Ops::select(Ops::greater(code, Ops::set(low32(Format.max_finite_code()))),
+                       overflowed::template get<Format, Ops>(sign), result);
+  if constexpr (!std::is_same_v<infinite, overflowed>)
     result = Ops::select(Ops::equal(magnitude, Ops::set(infinity)),
                          infinite::template get<Format, Ops>(sign), result);
   if constexpr (!Format.is_signed) {
@@ -248,18 +265,12 @@ FEWBITS_INLINE Word encode(Word x) {
 
   constexpr unpacked positive_nan = default_nan;
   constexpr unpacked negative_nan{number_kind::nan, true, 0, top_bit};
-  // NaN has the magnitude of an infinity or more, and was capped with it.
-  if constexpr (adds && Format.is_signed &&
-                nan_code<Format>(positive_nan) == overflow_code<Format, Policy>(false) &&
-                nan_code<Format>(negative_nan) == overflow_code<Format, Policy>(true))
-    return result;
   Word nan = signed_codes<nan_code<Format>(positive_nan),
                           nan_code<Format>(negative_nan)>::template get<Format, Ops>(sign);
   if constexpr (Format.nan == nan_encoding::ieee) {
     const Word payload =
         Ops::or_(Ops::template shift_right<drop>(magnitude), Ops::set(low32(Format.nan_code())));
-    nan =
-        merge<Ops>(low32(Format.magnitude_mask()), payload, Ops::template shift_right<narrower>(x));
+    nan = merge<Ops>(low32(Format.magnitude_mask()), payload, shifted);
   }
   return Ops::select(Ops::greater(magnitude, Ops::set(infinity)), nan, result);
 }
@@ -290,8 +301,9 @@ FEWBITS_INLINE Word encode_exponent(Word x) {
                      Ops::set(low32(format.nan_code())), result);
 }
 
-/// Codes of `Format` as FP32 codes, which is exact.
-template <float_format Format, class Ops, class Word>
+/// Codes of `Format` as FP32 codes, which is exact. NaN may stay signaling where the result is encoded
+/// once more.
+template <float_format Format, bool MakesQuiet, class Ops, class Word>
 FEWBITS_INLINE Word decode(Word code) {
   constexpr std::uint32_t quiet_nan = 0x7fc00000;
   constexpr std::uint32_t infinity = 0x7f800000;
@@ -301,6 +313,7 @@ FEWBITS_INLINE Word decode(Word code) {
     return Ops::select(Ops::equal(code, Ops::set(0xff)), Ops::set(quiet_nan), number);
   } else if constexpr (shares_exponents<formats::fp32, Format>) {
     const Word wide = Ops::template shift_left<32 - Format.bits()>(code);
+    if constexpr (!MakesQuiet) return wide;
     const Word magnitude = Ops::and_(wide, Ops::set(0x7fffffff));
     return Ops::select(Ops::greater(magnitude, Ops::set(infinity)),
                        Ops::or_(wide, Ops::set(quiet_nan)), wide);
@@ -390,14 +403,7 @@ FEWBITS_INLINE Word encode_integer(Word x) {
   const Word sign = Ops::template shift_right<31>(x);
   const Word capped =
       Ops::min_(magnitude, Ops::set(static_cast<std::uint32_t>(value_bits + 127) << 23));
-  Word count;
-  if constexpr (Mode == rounding::nearest_even && requires { Ops::add_nearest(x, x); }) {
-    // 2^23 makes 1 the last place.
-    constexpr std::uint32_t mask = 2 * largest + 1;
-    count = Ops::and_(Ops::add_nearest(capped, Ops::set(0x4b000000)), Ops::set(mask));
-  } else {
-    count = round_by_shifts<formats::fp32, counts, Mode, Ops>(capped, sign);
-  }
+  Word count = round_by_shifts<formats::fp32, counts, Mode, Ops>(capped, sign);
   Word result;
   if constexpr (Format.is_signed) {
     count = Ops::min_(count, Ops::add(Ops::set(largest), sign));
@@ -408,6 +414,13 @@ FEWBITS_INLINE Word encode_integer(Word x) {
                          Ops::set(0));
   }
   return Ops::select(Ops::greater(magnitude, Ops::set(0x7f800000)), Ops::set(0), result);
+}
+
+/// The same for numbers between the smallest and the largest integer of the format, to nearest even. The
+/// sum with 1.5 * 2^23 has 1 as its last place and the integer in its last bits, modulo 2^22.
+template <int_format Format, class Ops, class Word>
+FEWBITS_INLINE Word encode_finite_integer(Word x) {
+  return Ops::and_(Ops::add_nearest(x, Ops::set(0x4b400000)), Ops::set((1U << Format.bits) - 1));
 }
 
 /// Integers of `Format`, of at most 16 bits, as FP32 codes.

@@ -67,6 +67,15 @@ FEWBITS_INLINE constexpr bool drops_subnormal_fp32() {
   }
 }
 
+/// Whether the bits of `mask` of all lanes are at most `largest`.
+template <class Ops, std::size_t Count, class Word>
+FEWBITS_INLINE bool all_within(const Word (&x)[Count], std::uint32_t mask, std::uint32_t largest) {
+  Word most = Ops::and_(x[0], Ops::set(mask));
+  FEWBITS_UNROLL
+  for (std::size_t i = 1; i < Count; ++i) most = Ops::max_(most, Ops::and_(x[i], Ops::set(mask)));
+  return Ops::all(Ops::equal(Ops::max_(most, Ops::set(largest)), Ops::set(largest)));
+}
+
 template <class From, class To, cast_policy Policy, isa Isa>
 struct lane_step {
   using ops = vec<Isa>;
@@ -124,7 +133,8 @@ struct lane_step {
         code = ops::load8(src);
       }
       if constexpr (is_basic_float<From>) {
-        return decode<From::format, ops>(code);
+        constexpr bool is_result = std::is_same_v<To, fp32> || std::is_same_v<To, fp64>;
+        return decode<From::format, is_result, ops>(code);
       } else {
         return decode_integer<integer_format_of<From>, ops>(code);
       }
@@ -179,6 +189,55 @@ struct lane_step {
     }
   }
 
+  /// The largest magnitude, in FP32, that needs no special code; 0 where every number takes the long way.
+  static constexpr std::uint32_t largest_ordinary = [] {
+    if constexpr (!requires(u32 a) { ops::all(ops::equal(a, a)); } || std::is_same_v<To, fp32>) {
+      return 0U;
+    } else if constexpr (!is_basic_float<To>) {
+      constexpr int_format format = integer_format_of<To>;
+      constexpr int value_bits = format.bits - (format.is_signed ? 1 : 0);
+      if constexpr (Policy.round != rounding::nearest_even || value_bits == 0 || value_bits > 16 ||
+                    !requires(u32 a) { ops::add_nearest(a, a); }) {
+        return 0U;
+      } else {
+        return bit_cast<std::uint32_t>(static_cast<float>(format.max_code()));
+      }
+    } else if constexpr (is_exponent_of_fp32<To::format>) {
+      return 0U;
+    } else if constexpr (has_finite_encoding<formats::fp32, To::format, Policy.round, ops>()) {
+      return largest_in<formats::fp32, To::format>;
+    } else {
+      return 0U;
+    }
+  }();
+  static constexpr bool takes_sign = [] {
+    if constexpr (is_basic_float<To>)
+      return To::format.is_signed;
+    else
+      return integer_format_of<To>.is_signed;
+  }();
+
+  FEWBITS_INLINE static u32 code_ordinary(u32 x) {
+    if constexpr (is_basic_float<To>) {
+      return encode_finite<formats::fp32, To::format, Policy.round, ops>(x);
+    } else {
+      return encode_finite_integer<integer_format_of<To>, ops>(x);
+    }
+  }
+
+  FEWBITS_INLINE static void code_all(u32 (&x)[vectors]) {
+    if constexpr (largest_ordinary != 0) {
+      if (__builtin_expect(
+              all_within<ops>(x, takes_sign ? 0x7fffffff : 0xffffffff, largest_ordinary), 1)) {
+        FEWBITS_UNROLL
+        for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
+        return;
+      }
+    }
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < vectors; ++i) x[i] = coded(x[i]);
+  }
+
   static constexpr bool by_half_instruction =
       std::is_same_v<To, fp16> && Policy.over == overflow::ieee && is_ieee(Policy.round) &&
       requires(unsigned char* dst, u32 x) { ops::template store_half<Policy.round>(dst, x); };
@@ -199,8 +258,7 @@ struct lane_step {
       FEWBITS_UNROLL
       for (std::size_t i = 0; i < vectors; ++i) ops::store64(dst + i * bytes, x[i]);
     } else {
-      FEWBITS_UNROLL
-      for (std::size_t i = 0; i < vectors; ++i) x[i] = coded(x[i]);
+      code_all(x);
       if constexpr (sizeof(To) == 1 && requires { ops::store8(dst, x[0], x[0], x[0], x[0]); }) {
         ops::store8(dst, x[0], x[1], x[2], x[3]);
       } else if constexpr (sizeof(To) == 2 && requires { ops::store16(dst, x[0], x[0]); }) {
@@ -228,34 +286,59 @@ struct lane_step {
   }
 };
 
-/// FP16 or BF16 to 8 bits, on twice as many lanes.
+/// FP16 or BF16 to 8 bits, on twice as many lanes. BF16 becomes FP16 first, where that has the multiply-add:
+/// numbers below its normal ones are below half a quantum, and zero as well as any of them.
 template <class From, class To, cast_policy Policy, isa Isa>
 struct half_step {
   using ops = vec16<Isa>;
   static constexpr std::size_t lanes = 4 * static_cast<std::size_t>(vec<Isa>::lanes);
 
-  static constexpr bool exists = [] {
-    if constexpr ((std::is_same_v<From, fp16> || std::is_same_v<From, bf16>) &&
-                  is_basic_float<To> && sizeof(To) == 1 &&
-                  requires(unsigned char* dst) { ops::store8(dst, ops::set(0), ops::set(0)); }) {
-      if constexpr (has_codec<From::format, To::format>) {
-        return shares_exponents<From::format, To::format> ||
-               rounds_by_adding<From::format, To::format, Policy, ops>() ||
-               requires { ops::shift_left(ops::set(0), ops::set(0)); };
-      } else {
-        return false;
-      }
+  template <class Source>
+  static constexpr bool can_encode = [] {
+    if constexpr (!is_basic_float<To> || sizeof(To) != 1 ||
+                  !requires { ops::all(ops::equal(ops::set(0), ops::set(0))); }) {
+      return false;
+    } else if constexpr (has_codec<Source::format, To::format>) {
+      return has_finite_encoding<Source::format, To::format, Policy.round, ops>();
     } else {
       return false;
     }
   }();
+  static constexpr bool by_fp16 = [] {
+    if constexpr (std::is_same_v<From, bf16> && !can_encode<bf16> && can_encode<fp16>) {
+      return Policy.round == rounding::nearest_even &&
+             To::format.quantum_exponent() > formats::fp16.min_exponent();
+    } else {
+      return false;
+    }
+  }();
+  static constexpr bool exists =
+      by_fp16 || ((std::is_same_v<From, fp16> || std::is_same_v<From, bf16>) && can_encode<From>);
 
-  FEWBITS_INLINE static auto load(const unsigned char* src) {
-    return encode<From::format, To::format, Policy, ops>(ops::load16(src));
+  template <class Word>
+  FEWBITS_INLINE static Word code_ordinary(Word x) {
+    if constexpr (by_fp16) {
+      constexpr std::uint32_t smallest = 127 - 14;
+      const Word magnitude = ops::max_(ops::and_(x, ops::set(0x7fff)), ops::set(smallest << 7));
+      const Word half =
+          ops::sub(ops::template shift_left<3>(magnitude), ops::set((smallest - 1) << 10));
+      return encode_finite<formats::fp16, To::format, Policy.round, ops>(
+          merge<ops>(0x7fff, half, x));
+    } else {
+      return encode_finite<From::format, To::format, Policy.round, ops>(x);
+    }
   }
   FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    const auto low = load(src);
-    ops::store8(dst, low, load(src + 2 * ops::lanes));
+    constexpr bool has_sign = To::format.is_signed;
+    decltype(ops::load16(src)) x[2] = {ops::load16(src), ops::load16(src + lanes)};
+    if (__builtin_expect(
+            all_within<ops>(x, has_sign ? 0x7fff : 0xffff, largest_in<From::format, To::format>),
+            1)) {
+      ops::store8(dst, code_ordinary(x[0]), code_ordinary(x[1]));
+    } else {
+      ops::store8(dst, encode<From::format, To::format, Policy, ops>(x[0]),
+                  encode<From::format, To::format, Policy, ops>(x[1]));
+    }
   }
 };
 

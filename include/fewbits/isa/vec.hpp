@@ -36,6 +36,8 @@ inline namespace FEWBITS_ABI {
 /// | swap_pairs(x)         | lanes 2i and 2i + 1 exchanged                                       |
 /// | select_even(a, b)     | lanes 2i of a, lanes 2i + 1 of b                                    |
 /// | unpack_low(a, b), unpack_high(a, b) | of each four lanes a's first (last) two, then b's     |
+/// | all(mask)             | whether the mask holds in every lane                                |
+/// | fma<mode>(a, b, c)    | as fma_nearest, toward zero, positive or negative                   |
 /// | merge(bits, a, b)     | a where a bit of `bits` is 1, else b                                |
 /// | store16(dst, a, b)    | the lanes of a, then b, which are below 2^16                        |
 /// | store8(dst, a, b, c, d) | the lanes of a, b, c, d, which are below 2^8                      |

@@ -108,6 +108,7 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 max_(u32 a, u32 b) { return _mm256_max_epu32(a, b); }
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return _mm256_cmpgt_epi32(a, b); }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return _mm256_cmpeq_epi32(a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return _mm256_movemask_epi8(where) == -1; }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm256_blendv_epi8(b, a, where);
   }
@@ -281,6 +282,7 @@ struct vec16<Isa> {
   FEWBITS_INLINE static u16 max_(u16 a, u16 b) { return _mm256_max_epu16(a, b); }
   FEWBITS_INLINE static mask greater(u16 a, u16 b) { return _mm256_cmpgt_epi16(a, b); }
   FEWBITS_INLINE static mask equal(u16 a, u16 b) { return _mm256_cmpeq_epi16(a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return vec<Isa>::all(where); }
   FEWBITS_INLINE static u16 select(mask where, u16 a, u16 b) {
     return _mm256_blendv_epi8(b, a, where);
   }

@@ -100,6 +100,7 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 max_(u32 a, u32 b) { return _mm512_max_epu32(a, b); }
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return _mm512_cmpgt_epu32_mask(a, b); }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return _mm512_cmpeq_epu32_mask(a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return where == 0xffff; }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm512_mask_blend_epi32(where, b, a);
   }
@@ -184,6 +185,11 @@ struct vec<Isa> {
                                    : Mode == rounding::toward_positive ? _MM_FROUND_TO_POS_INF
                                    : Mode == rounding::toward_negative ? _MM_FROUND_TO_NEG_INF
                                                                        : _MM_FROUND_TO_NEAREST_INT;
+  template <rounding Mode>
+  FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
+    return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c),
+                                                     direction<Mode> | _MM_FROUND_NO_EXC));
+  }
   template <rounding Mode>
   FEWBITS_INLINE static void store_half(unsigned char* dst, u32 x) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst),
@@ -289,6 +295,7 @@ struct vec16<Isa> {
   FEWBITS_INLINE static u16 max_(u16 a, u16 b) { return _mm512_max_epu16(a, b); }
   FEWBITS_INLINE static mask greater(u16 a, u16 b) { return _mm512_cmpgt_epu16_mask(a, b); }
   FEWBITS_INLINE static mask equal(u16 a, u16 b) { return _mm512_cmpeq_epi16_mask(a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return where == 0xffffffff; }
   FEWBITS_INLINE static u16 select(mask where, u16 a, u16 b) {
     return _mm512_mask_blend_epi16(where, b, a);
   }
