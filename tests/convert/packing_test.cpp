@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "convert/bit_string.hpp"
 #include "gtest/gtest.h"
 #include "support/guard_page.hpp"
 #include "support/random_words.hpp"
@@ -49,16 +50,6 @@ const std::vector<variant>& variants() {
 
 constexpr std::size_t longest = 200, last_offset = 15;
 
-/// Bit by bit, so that no arithmetic on codes is shared with the library.
-bool bit_of(const unsigned char* memory, std::size_t index) {
-  return (memory[index / 8] >> (index % 8) & 1) != 0;
-}
-void set_bit(unsigned char* memory, std::size_t index, bool on) {
-  const int single = 1 << (index % 8);
-  memory[index / 8] =
-      static_cast<unsigned char>(on ? memory[index / 8] | single : memory[index / 8] & ~single);
-}
-
 bytes noise(std::size_t count) {
   random_words next(7);
   bytes made(count);
@@ -88,8 +79,7 @@ TEST(Unpacking, GivesTheCodesAndStaysBetweenGuardPages) {
     const std::size_t unused = first * one.width / 8;
     bytes want(count);
     for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t bit = 0; bit < one.width; ++bit)
-        set_bit(&want[i], bit, bit_of(source.data(), (first + i) * one.width + bit));
+      copy_bits(source.data(), (first + i) * one.width, &want[i], 0, one.width);
 
     unsigned char* packed = packed_memory.ending(used);
     std::memcpy(packed, source.data(), used);
@@ -117,8 +107,7 @@ TEST(Packing, SetsTheCodesAndLeavesTheirNeighbours) {
     const unsigned char* const src = codes.data() + before.size();
     bytes want = before;
     for (std::size_t i = 0; i < count; ++i)
-      for (std::size_t bit = 0; bit < one.width; ++bit)
-        set_bit(want.data(), (first + i) * one.width + bit, bit_of(src + i, bit));
+      copy_bits(src + i, 0, want.data(), (first + i) * one.width, one.width);
 
     unsigned char* packed = packed_memory.ending(used);
     std::memcpy(packed, before.data(), used);

@@ -180,4 +180,33 @@ TEST(ConversionOfRanges, TakesAnythingWithDataAndSize) {
   fb::convert(none, std::vector<float>());
 }
 
+TEST(ConversionOfRanges, TakesArraysAndIntegers) {
+  const float src[4] = {1.0f, -2.5f, 300.0f, 3.5f};
+  std::int8_t integers[4];
+  fb::convert(src, integers);
+  const std::int8_t want[4] = {1, -2, 127, 4};
+  EXPECT_EQ(std::memcmp(integers, want, 4), 0);
+  fb::int4 nibbles[4];
+  fb::convert<fb::truncating>(integers, nibbles);
+  EXPECT_EQ(nibbles[2], 7);
+  float back[4];
+  fb::convert(nibbles, fb::array_view<float>(back));
+  EXPECT_EQ(back[1], -2.0f);
+  EXPECT_EQ(back[3], 4.0f);
+}
+
+template <class Src, class Dst>
+constexpr bool converts = requires(const Src& src, Dst& dst) { fb::convert(src, dst); };
+static_assert(converts<float[2], fb::bf16[2]> && converts<fb::packed_vector<fb::int4>, float[2]>);
+static_assert(!converts<float[2], const float[2]> && !converts<float, float>);
+static_assert(!converts<float[2], fb::packed_span<const fb::int4>>);
+static_assert(!converts<const char* [2], float[2]>);
+
+TEST(ConversionOfRangesDeathTest, NamesBothSizes) {
+  const float src[4] = {};
+  fb::fp16 dst[3];
+  EXPECT_DEATH(fb::convert(src, dst), "src has 4 elements, dst 3");
+  EXPECT_DEATH(fb::convert(fb::inline_executor{}, src, dst), "src has 4 elements, dst 3");
+}
+
 }  // namespace
