@@ -3,8 +3,12 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/isa/control_word.hpp>
 #include <fewbits/quantize/affine.hpp>
 #include <fewbits/quantize/granularity.hpp>
+#include <fewbits/quantize/mse_kernel.hpp>
+#include <fewbits/quantize/percentile.hpp>
+#include <fewbits/quantize/value_range.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -12,158 +16,241 @@
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
+
+/// What a calibration saw: the range of the finite values and 0, how many elements there were, how many of them were
+/// skipped (NaN and infinities), and how many finite ones the parameters clip, whose quotient rounds to an integer
+/// beyond the codes.
+struct calibration_report {
+  float low, high;
+  std::size_t count, skipped, clipped;
+};
+
 namespace detail {
 
-/// No default member initialisers: clang 14 would leave a constructor behind at -O0.
-struct value_range {
-  float low;   // at most 0
-  float high;  // at least 0
-};
+/// A tensor or a stretch of one, as a matrix.
+using floats = matrix_view<const float>;
 
 template <isa Isa>
+FEWBITS_INLINE float amax_of(const floats& x) {
+  float amax = 0;
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    amax = larger(amax, range_kernel<Isa>::amax(x.row(i), x.cols()));
+  return amax;
+}
+template <isa Isa>
+FEWBITS_INLINE value_range range_of(const floats& x) {
+  value_range found{0, 0, 0};
+  for (std::size_t i = 0; i < x.rows(); ++i)
+    found = joined(found, range_kernel<Isa>::range(x.row(i), x.cols()));
+  return found;
+}
+
+// The rules: `find<Code, Isa>(x)` are the parameters of a stretch. They run under a default control word.
+
+struct absmax_rule {
+  template <class Code, isa Isa>
+  FEWBITS_INLINE scale_and_zero find(const floats& x) const {
+    return {absmax_scale<Code>(amax_of<Isa>(x)), 0};
+  }
+};
+struct minmax_rule {
+  template <class Code, isa Isa>
+  FEWBITS_INLINE scale_and_zero find(const floats& x) const {
+    const value_range found = range_of<Isa>(x);
+    return minmax_scale<Code>(found.low, found.high);
+  }
+};
+struct percentile_rule {
+  double percent;
+  template <class Code, isa Isa>
+  FEWBITS_INLINE scale_and_zero find(const floats& x) const {
+    return {absmax_scale<Code>(percentile_kernel<Isa>::find(x, percent)), 0};
+  }
+};
+struct mse_rule {
+  template <class Code, isa Isa>
+  FEWBITS_INLINE scale_and_zero find(const floats& x) const {
+    return {mse_kernel<Code, Isa>::find(x, amax_of<Isa>(x)), 0};
+  }
+};
+
+template <class Code, isa Isa>
 struct calibration_kernel {
-  /// The range of the finite values and of 0.
-  static value_range range_of(const float* src, std::size_t count) {
-    // On codes, which order like magnitudes: compilers vectorise a maximum of integers, not of floats.
-    // Masks instead of selects: g++ 12 turns a select into a branch and vectorises nothing.
-    std::int32_t low = 0;
-    std::int32_t high = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::int32_t code = bit_cast<std::int32_t>(src[i]);
-      const std::int32_t magnitude = code & 0x7fffffff;
-      const std::int32_t finite = magnitude & ((magnitude - 0x7f800000) >> 31);
-      const std::int32_t negative = finite & (code >> 31);
-      const std::int32_t positive = finite & ~(code >> 31);
-      low = negative > low ? negative : low;
-      high = positive > high ? positive : high;
+  static constexpr std::int32_t lowest = code_range<Code>::lowest,
+                                highest = code_range<Code>::highest;
+
+  /// How many finite elements have a quotient that rounds beyond the codes.
+  static std::size_t clipped(const floats& x, const scale_and_zero& of) {
+    const float most = static_cast<float>(highest - of.zero_point) + 1;
+    const float least = static_cast<float>(lowest - of.zero_point) - 1;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < x.rows(); ++i)
+      for (std::size_t j = 0; j < x.cols(); ++j) {
+        if ((bit_cast<std::uint32_t>(x(i, j)) & 0x7fffffff) >= 0x7f800000) continue;
+        const float quotient = smaller(larger(x(i, j) / of.scale, least), most);
+        const std::int32_t code = nearest_even_integer(quotient) + of.zero_point;
+        count += code < lowest || code > highest ? 1U : 0U;
+      }
+    return count;
+  }
+
+  template <class Rule>
+  static scale_and_zero one(const floats& x, const Rule& rule, calibration_report* report) {
+    const default_control_word<Isa> control_word;
+    const scale_and_zero found = rule.template find<Code, Isa>(x);
+    if (report != nullptr) {
+      const value_range range = range_of<Isa>(x);
+      report->low = smaller(report->low, range.low);
+      report->high = larger(report->high, range.high);
+      report->count += x.rows() * x.cols();
+      report->skipped += range.skipped;
+      report->clipped += clipped(x, found);
     }
-    value_range range{0, 0};
-    if (low != 0) range.low = -bit_cast<float>(low);
-    if (high != 0) range.high = bit_cast<float>(high);
-    return range;
+    return found;
+  }
+
+  /// Stretch by stretch; no zero points where that is null.
+  template <class Granularity, class Rule>
+  static void all(const floats& x, float* scale, std::int32_t* zero_point, const Rule& rule,
+                  calibration_report* report) {
+    const default_control_word<Isa> control_word;
+    const std::size_t cols = x.cols();
+    for (std::size_t i = 0; i < x.rows(); ++i)
+      for (std::size_t begin = 0; begin < cols; begin += Granularity::length(cols)) {
+        const std::size_t index = Granularity::index(i, begin, cols);
+        const floats stretch(x.row(i) + begin, 1, Granularity::end(begin, cols) - begin);
+        const scale_and_zero found =
+            report == nullptr ? rule.template find<Code, Isa>(stretch) : one(stretch, rule, report);
+        scale[index] = found.scale;
+        if (zero_point != nullptr) zero_point[index] = found.zero_point;
+      }
   }
 };
 
-template <isa Isa>
-FEWBITS_INLINE value_range range_of_matrix(const matrix_view<const float>& src) {
-  value_range range{0, 0};
-  for (std::size_t i = 0; i < src.rows(); ++i) {
-    const value_range row = calibration_kernel<Isa>::range_of(src.row(i), src.cols());
-    range.low = row.low < range.low ? row.low : range.low;
-    range.high = row.high > range.high ? row.high : range.high;
-  }
-  return range;
+FEWBITS_INLINE void clear(calibration_report* report) {
+  if (report != nullptr) *report = {0, 0, 0, 0, 0};
 }
 
-/// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
-inline constexpr float smallest_scale = 0x1p-149f;
-
-/// `scale`, lowered where a code `steps` from zero would stand for more than the largest float, so
-/// that finite data come back finite.
-FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t steps) {
-  constexpr double largest = static_cast<double>(__FLT_MAX__);
-  if (static_cast<double>(scale) * steps <= largest) return scale;
-  const float bound = static_cast<float>(largest / steps);
-  if (static_cast<double>(bound) * steps <= largest) return bound;
-  return bit_cast<float>(bit_cast<std::uint32_t>(bound) - 1);
+template <class Code, isa Isa, class Rule>
+FEWBITS_INLINE affine<Code> calibrate_tensor(const floats& x, const Rule& rule,
+                                             calibration_report* report) {
+  clear(report);
+  const scale_and_zero found = calibration_kernel<Code, Isa>::one(x, rule, report);
+  return {found.scale, found.zero_point};
 }
-
-/// Scale for codes -highest..highest; 1 where all values are zero.
-template <class Code>
-FEWBITS_INLINE constexpr float absmax_scale(const value_range& range) {
-  const float amax = -range.low > range.high ? -range.low : range.high;
-  if (amax == 0.0f) return 1;
-  const float scale = amax / static_cast<float>(code_range<Code>::highest);
-  return scale > 0.0f ? finite_scale(scale, code_range<Code>::highest) : smallest_scale;
-}
-
-/// Scale and zero point that send the ends of the range to the ends of the codes. The width is taken
-/// in double: in float it may be infinite.
-template <class Code>
-FEWBITS_INLINE constexpr affine<Code> minmax_parameters(const value_range& range) {
-  constexpr std::int32_t lowest = code_range<Code>::lowest;
-  constexpr std::int32_t highest = code_range<Code>::highest;
-  const double width = static_cast<double>(range.high) - static_cast<double>(range.low);
-  if (width == 0.0) return {1, lowest};
-  float scale = static_cast<float>(width / (highest - lowest));
-  if (scale == 0.0f) scale = smallest_scale;
-  const std::int32_t shifted = lowest - nearest_even_integer(range.low / scale);
-  const std::int32_t zero_point = shifted > highest ? highest : shifted;
-  const std::int32_t below = zero_point - lowest;
-  const std::int32_t above = highest - zero_point;
-  return {finite_scale(scale, below > above ? below : above), zero_point};
+template <class Code, class Granularity, isa Isa, class Rule>
+FEWBITS_INLINE affine<Code, Granularity> calibrate_matrix(const floats& x, array_view<float> scales,
+                                                          array_view<std::int32_t> zero_points,
+                                                          const Rule& rule,
+                                                          calibration_report* report) {
+  const affine<Code, Granularity> parameters{
+      .scale = {scales.data(), scales.size()},
+      .zero_point = {zero_points.data(), zero_points.size()}};
+  check_counts(parameters, x.rows(), x.cols());
+  clear(report);
+  calibration_kernel<Code, Isa>::template all<Granularity>(
+      x, scales.data(), zero_points.empty() ? nullptr : zero_points.data(), rule, report);
+  return parameters;
 }
 
 }  // namespace detail
 
 /// Parameters without zero point: scale = amax / largest code, amax the largest finite magnitude.
 ///
-/// Data:   NaN and infinities are skipped. All zero or empty: scale 1.
+/// Data:   NaN and infinities are skipped, and counted in `report`. All zero or empty: scale 1.
 /// Scale:  the quotient in FP32, at least 2^-149 and small enough that the end codes are finite; else
 ///         unchanged, so a tensor times a power of two keeps its codes (down to subnormal scales).
 /// Errors: none.
 template <class Code, isa Isa = native, contiguous Src>
-[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src) {
-  const auto range =
-      detail::calibration_kernel<Isa>::range_of(src.data(), static_cast<std::size_t>(src.size()));
-  return {detail::absmax_scale<Code>(range), 0};
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src,
+                                                           calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::absmax_rule{}, report);
 }
 
 /// Parameters that map the range of the finite values, extended to hold 0, to the range of codes:
 /// scale = (high - low) / (number of codes - 1), zero point = lowest code - nearest_even(low / scale).
-/// 0 is then a code, so padding and ReLU zeros are exact. Data and errors as `calibrate_absmax`.
+/// 0 is then a code, so padding and ReLU zeros are exact, and a constant tensor is at an end of the codes.
+/// Data and errors as `calibrate_absmax`.
 template <class Code, isa Isa = native, contiguous Src>
-[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src) {
-  return detail::minmax_parameters<Code>(
-      detail::calibration_kernel<Isa>::range_of(src.data(), static_cast<std::size_t>(src.size())));
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src,
+                                                           calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::minmax_rule{}, report);
 }
 
-/// `calibrate_absmax` and `calibrate_minmax` of a matrix as one tensor.
-template <class Code, class Granularity, isa Isa = native>
-  requires std::is_same_v<Granularity, per_tensor>
-[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const matrix_view<const float>& src) {
-  return {detail::absmax_scale<Code>(detail::range_of_matrix<Isa>(src)), 0};
-}
-template <class Code, class Granularity, isa Isa = native>
-  requires std::is_same_v<Granularity, per_tensor>
-[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const matrix_view<const float>& src) {
-  return detail::minmax_parameters<Code>(detail::range_of_matrix<Isa>(src));
+/// As `calibrate_absmax` with a smaller amax: the smallest magnitude that is not exceeded by `percent` percent of
+/// the finite elements (0 < percent <= 100; nearest rank, exact, three passes). What is beyond is clipped.
+template <class Code, isa Isa = native, contiguous Src>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_percentile(
+    const Src& src, double percent, calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::percentile_rule{percent},
+                                             report);
 }
 
-/// `calibrate_absmax` for each row or group of a matrix. The scales are written to `scales`, of
-/// Granularity::count(rows, cols) elements, which the result refers to.
+/// As `calibrate_absmax` with the amax * k / 32, k = 32, 31, ..., 1 (down to 17 where 256 elements or fewer share a
+/// scale), that has the least sum of squared errors; of equal ones the largest. Errors are measured with the tensor
+/// rounded to steps of 2^-14 to 2^-13 of its amax and scales to 1/64 of such a step, which is what makes the choice the
+/// same on every instruction set.
+template <class Code, isa Isa = native, contiguous Src>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_mse(const Src& src,
+                                                        calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::mse_rule{}, report);
+}
+
+/// The same for a matrix as one tensor.
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const matrix_view<const float>& src,
+                                                           calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(src, detail::absmax_rule{}, report);
+}
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const matrix_view<const float>& src,
+                                                           calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(src, detail::minmax_rule{}, report);
+}
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_percentile(
+    const matrix_view<const float>& src, double percent, calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(src, detail::percentile_rule{percent}, report);
+}
+template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_mse(const matrix_view<const float>& src,
+                                                        calibration_report* report = nullptr) {
+  return detail::calibrate_tensor<Code, Isa>(src, detail::mse_rule{}, report);
+}
+
+/// The same for each row or group of a matrix. The scales are written to `scales`, of Granularity::count(rows, cols)
+/// elements, which the result refers to; `calibrate_minmax` writes as many zero points. `report` has the totals.
 template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_absmax(
-    const matrix_view<const float>& src, array_view<float> scales) {
-  const affine<Code, Granularity> parameters{.scale = {scales.data(), scales.size()}};
-  detail::check_counts(parameters, src.rows(), src.cols());
-  for (std::size_t i = 0; i < src.rows(); ++i)
-    for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols()))
-      scales[Granularity::index(i, begin, src.cols())] =
-          detail::absmax_scale<Code>(detail::calibration_kernel<Isa>::range_of(
-              src.row(i) + begin, Granularity::end(begin, src.cols()) - begin));
-  return parameters;
+    const matrix_view<const float>& src, array_view<float> scales,
+    calibration_report* report = nullptr) {
+  return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, {}, detail::absmax_rule{},
+                                                          report);
 }
-
-/// `calibrate_minmax` for each row or group of a matrix, with storage for scales and zero points.
 template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_minmax(
     const matrix_view<const float>& src, array_view<float> scales,
-    array_view<std::int32_t> zero_points) {
-  const affine<Code, Granularity> parameters{
-      .scale = {scales.data(), scales.size()},
-      .zero_point = {zero_points.data(), zero_points.size()}};
-  detail::check_counts(parameters, src.rows(), src.cols());
-  for (std::size_t i = 0; i < src.rows(); ++i)
-    for (std::size_t begin = 0; begin < src.cols(); begin += Granularity::length(src.cols())) {
-      const std::size_t index = Granularity::index(i, begin, src.cols());
-      const affine<Code> found =
-          detail::minmax_parameters<Code>(detail::calibration_kernel<Isa>::range_of(
-              src.row(i) + begin, Granularity::end(begin, src.cols()) - begin));
-      scales[index] = found.scale;
-      zero_points[index] = found.zero_point;
-    }
-  return parameters;
+    array_view<std::int32_t> zero_points, calibration_report* report = nullptr) {
+  return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, zero_points,
+                                                          detail::minmax_rule{}, report);
+}
+template <class Code, class Granularity, isa Isa = native>
+[[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_percentile(
+    const matrix_view<const float>& src, double percent, array_view<float> scales,
+    calibration_report* report = nullptr) {
+  return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, {},
+                                                          detail::percentile_rule{percent}, report);
+}
+template <class Code, class Granularity, isa Isa = native>
+[[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_mse(
+    const matrix_view<const float>& src, array_view<float> scales,
+    calibration_report* report = nullptr) {
+  return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, {}, detail::mse_rule{},
+                                                          report);
 }
 
 }  // namespace FEWBITS_ABI

@@ -11,7 +11,7 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// `x` rounded to an integer; Mode is any but to_odd and the stochastic ones a and b. Requires |x| < 2^22.
+/// `x` rounded to an integer; Mode is any but to_odd and the stochastic ones a and b. Requires |x| < 2^23.
 /// Adding 1.5 * 2^23 would round to nearest even faster, but not under -ffast-math or another rounding
 /// mode. `random` is for `stochastic`: away from zero where the fraction, in units of 2^-32 rounded to
 /// nearest even, plus `random` reaches 2^32 (P3109 rule C; the value is a magnitude, as there).

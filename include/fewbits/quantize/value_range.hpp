@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// The range of the finite values of a run of floats, and scales from it.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/isa/select.hpp>
+#include <fewbits/quantize/code_range.hpp>
+#include <fewbits/quantize/round_integer.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// No default member initialisers: clang 14 would leave a constructor behind at -O0.
+struct value_range {
+  float low;            // at most 0
+  float high;           // at least 0
+  std::size_t skipped;  // NaN and infinities
+};
+
+/// The larger of two numbers that are not NaN, and the smaller.
+FEWBITS_INLINE constexpr float larger(float a, float b) { return a < b ? b : a; }
+FEWBITS_INLINE constexpr float smaller(float a, float b) { return b < a ? b : a; }
+
+FEWBITS_INLINE constexpr value_range joined(const value_range& a, const value_range& b) {
+  return {smaller(a.low, b.low), larger(a.high, b.high), a.skipped + b.skipped};
+}
+FEWBITS_INLINE constexpr float amax_of(const value_range& range) {
+  return larger(-range.low, range.high);
+}
+
+/// On codes, which order like magnitudes: integers know no NaN. A first look takes maxima of all codes; only where
+/// that finds NaN or an infinity, a second one passes over those and counts them.
+template <isa Isa>
+struct range_kernel {
+  using ops = vec<Isa>;
+  using u32 = typename ops::u32;
+  static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+  static constexpr std::uint32_t sign_bit = 0x80000000, infinity = 0x7f800000;
+
+  /// The largest lane.
+  FEWBITS_INLINE static std::uint32_t top(u32 x) {
+    std::uint32_t all[lanes];
+    ops::store32(reinterpret_cast<unsigned char*>(all), x);
+    std::uint32_t most = all[0];
+    for (std::size_t i = 1; i < lanes; ++i) most = all[i] > most ? all[i] : most;
+    return most;
+  }
+
+  /// `look(x)` of each vector; the last one is filled up with zeros.
+  template <class Look>
+  FEWBITS_INLINE static void for_vectors(const float* src, std::size_t count, Look look) {
+    const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
+    std::size_t i = 0;
+    for (; count - i >= lanes; i += lanes) look(ops::load32(in + 4 * i), i);
+    if (i == count) return;
+    unsigned char last[4 * lanes] = {};
+    __builtin_memcpy(last, in + 4 * i, 4 * (count - i));
+    look(ops::load32(last), i);
+  }
+
+  FEWBITS_INLINE static u32 magnitude(u32 x) { return ops::and_(x, ops::set(~sign_bit)); }
+  /// A finite x; else 0.
+  FEWBITS_INLINE static u32 finite(u32 x) {
+    return ops::select(ops::greater(magnitude(x), ops::set(infinity - 1)), ops::set(0), x);
+  }
+
+  /// The largest finite magnitude.
+  static float amax(const float* src, std::size_t count) {
+    // Four maxima, so that no one waits for the one before.
+    u32 most[4] = {ops::set(0), ops::set(0), ops::set(0), ops::set(0)};
+    const std::size_t whole = count / (4 * lanes) * (4 * lanes);
+    const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
+    for (std::size_t i = 0; i < whole; i += 4 * lanes) {
+      FEWBITS_UNROLL
+      for (std::size_t j = 0; j < 4; ++j)
+        most[j] = ops::max_(most[j], magnitude(ops::load32(in + 4 * (i + j * lanes))));
+    }
+    for_vectors(src + whole, count - whole,
+                [&](u32 x, std::size_t) { most[0] = ops::max_(most[0], magnitude(x)); });
+    std::uint32_t found = top(ops::max_(ops::max_(most[0], most[1]), ops::max_(most[2], most[3])));
+    if (found >= infinity) {
+      u32 kept = ops::set(0);
+      for_vectors(src, count,
+                  [&](u32 x, std::size_t) { kept = ops::max_(kept, magnitude(finite(x))); });
+      found = top(kept);
+    }
+    return bit_cast<float>(found);
+  }
+
+  /// The range of the finite values and of 0.
+  static value_range range(const float* src, std::size_t count) {
+    // With its sign bit flipped, a positive code is the larger the larger the number; a negative one is so as it is.
+    const u32 sign = ops::set(sign_bit);
+    u32 up[2] = {ops::set(0), ops::set(0)}, down[2] = {ops::set(0), ops::set(0)};
+    const std::size_t whole = count / (2 * lanes) * (2 * lanes);
+    const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
+    for (std::size_t i = 0; i < whole; i += 2 * lanes) {
+      FEWBITS_UNROLL
+      for (std::size_t j = 0; j < 2; ++j) {
+        const u32 x = ops::load32(in + 4 * (i + j * lanes));
+        up[j] = ops::max_(up[j], ops::xor_(x, sign));
+        down[j] = ops::max_(down[j], x);
+      }
+    }
+    for_vectors(src + whole, count - whole, [&](u32 x, std::size_t) {
+      up[0] = ops::max_(up[0], ops::xor_(x, sign));
+      down[0] = ops::max_(down[0], x);
+    });
+    std::uint32_t high = top(ops::max_(up[0], up[1])), low = top(ops::max_(down[0], down[1]));
+    value_range found{0, 0, 0};
+    if (high >= (infinity | sign_bit) || low >= (infinity | sign_bit)) {
+      up[0] = down[0] = ops::set(0);
+      for_vectors(src, count, [&](u32 x, std::size_t) {
+        up[0] = ops::max_(up[0], ops::xor_(finite(x), sign));
+        down[0] = ops::max_(down[0], finite(x));
+      });
+      high = top(up[0]);
+      low = top(down[0]);
+      for (std::size_t i = 0; i < count; ++i)
+        found.skipped += (bit_cast<std::uint32_t>(src[i]) & ~sign_bit) >= infinity ? 1U : 0U;
+    }
+    if (high > sign_bit) found.high = bit_cast<float>(high ^ sign_bit);
+    if (low > sign_bit) found.low = bit_cast<float>(low);
+    return found;
+  }
+};
+
+/// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
+inline constexpr float smallest_scale = 0x1p-149f;
+
+/// `scale`, lowered where a code `steps` from zero would stand for more than the largest float, so
+/// that finite data come back finite.
+FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t steps) {
+  constexpr double largest = static_cast<double>(__FLT_MAX__);
+  if (static_cast<double>(scale) * steps <= largest) return scale;
+  const float bound = static_cast<float>(largest / steps);
+  if (static_cast<double>(bound) * steps <= largest) return bound;
+  return bit_cast<float>(bit_cast<std::uint32_t>(bound) - 1);
+}
+
+/// Scale for codes -highest..highest; 1 where all values are zero.
+template <class Code>
+FEWBITS_INLINE constexpr float absmax_scale(float amax) {
+  if (amax == 0.0f) return 1;
+  const float scale = amax / static_cast<float>(code_range<Code>::highest);
+  return scale > 0.0f ? finite_scale(scale, code_range<Code>::highest) : smallest_scale;
+}
+
+/// A scale and a zero point.
+struct scale_and_zero {
+  float scale;
+  std::int32_t zero_point;
+};
+
+/// What sends the ends of the range to the ends of the codes. The width is taken in double: in float it may be
+/// infinite.
+template <class Code>
+FEWBITS_INLINE constexpr scale_and_zero minmax_scale(float low, float high) {
+  constexpr std::int32_t lowest = code_range<Code>::lowest;
+  constexpr std::int32_t highest = code_range<Code>::highest;
+  const double width = static_cast<double>(high) - static_cast<double>(low);
+  if (width == 0.0) return {1, lowest};
+  float scale = static_cast<float>(width / (highest - lowest));
+  if (scale == 0.0f) scale = smallest_scale;
+  const std::int32_t shifted = lowest - nearest_even_integer(low / scale);
+  const std::int32_t zero_point = shifted > highest ? highest : shifted;
+  const std::int32_t below = zero_point - lowest;
+  const std::int32_t above = highest - zero_point;
+  return {finite_scale(scale, below > above ? below : above), zero_point};
+}
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
