@@ -3,7 +3,8 @@
 
 #include <cstdint>
 
-struct odr_report {
-  bool ran = false;
-  std::uint64_t hash = 0;
+/// What one object offers. Constant data, so that it can be read on a CPU that cannot run the object.
+struct odr_object {
+  std::uint64_t features;  // of the `isa` it was compiled for
+  std::uint64_t (*run)();  // a hash of what it computed
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the CPU at hand can run, asked at run time. No kernel uses it: it is for dispatch, tests and
-// reports.
+// reports. Ask in code that is compiled for the baseline: the compiler may use any of the instructions
+// it was allowed, here too.
 #pragma once
 
 #include <fewbits/isa/features.hpp>
