@@ -8,8 +8,8 @@
 #include <cfenv>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -191,10 +191,11 @@ oracle::reference reference_of(const fb::float_format& f) {
                                     oracle::infinities::below_top};
   const oracle::nans nan[] = {oracle::nans::none, oracle::nans::ieee, oracle::nans::top,
                               oracle::nans::negative_zero};
-  return oracle::reference(
-      {"e" + std::to_string(f.exponent_bits) + "m" + std::to_string(f.mantissa_bits),
-       f.exponent_bits, f.mantissa_bits, f.bias, inf[static_cast<int>(f.inf)],
-       nan[static_cast<int>(f.nan)], f.is_signed, f.has_subnormals});
+  char name[32];
+  std::snprintf(name, sizeof name, "e%dm%d", f.exponent_bits, f.mantissa_bits);
+  return oracle::reference({name, f.exponent_bits, f.mantissa_bits, f.bias,
+                            inf[static_cast<int>(f.inf)], nan[static_cast<int>(f.nan)], f.is_signed,
+                            f.has_subnormals});
 }
 
 oracle::policy policy_of(const cast_policy& policy) {
