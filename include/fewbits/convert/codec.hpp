@@ -154,16 +154,9 @@ FEWBITS_INLINE Word with_sign(Word code, Word shifted) {
   }
 }
 
-/// Whether `Ops` has a multiply-add that rounds so, of numbers in `Source`.
-template <float_format Source, rounding Mode, class Ops>
-FEWBITS_INLINE constexpr bool has_fma() {
-  if constexpr (Source != formats::fp32 && Source != formats::fp16) {
-    return false;
-  } else if constexpr (Mode == rounding::nearest_even) {
-    return requires(decltype(Ops::set(0)) x) { Ops::fma_nearest(x, x, x); };
-  } else {
-    return requires(decltype(Ops::set(0)) x) { Ops::template fma<rounding::toward_zero>(x, x, x); };
-  }
+/// The mode of IEEE 754 in which the multiply-adds of a rounding mode run.
+FEWBITS_INLINE constexpr rounding instruction_mode(rounding mode) {
+  return mode == rounding::nearest_away || mode == rounding::to_odd ? rounding::toward_zero : mode;
 }
 
 /// Whether `encode_finite` handles the pair: formats share exponents, or one multiply-add can round: the
@@ -171,8 +164,11 @@ FEWBITS_INLINE constexpr bool has_fma() {
 template <float_format Source, float_format Format, rounding Mode, class Ops>
 FEWBITS_INLINE constexpr bool has_finite_encoding() {
   constexpr int drop = Source.mantissa_bits - Format.mantissa_bits;
+  constexpr bool has_fma =
+      (Source == formats::fp32 || Source == formats::fp16) &&
+      requires(decltype(Ops::set(0)) x) { Ops::template fma<instruction_mode(Mode)>(x, x, x); };
   return shares_exponents<Source, Format> ||
-         (has_fma<Source, Mode, Ops>() && Format.mantissa_bits > 0 &&
+         (has_fma && Format.mantissa_bits > 0 &&
           Format.quantum_exponent() > Source.min_exponent() &&
           Format.max_exponent() + drop <= Source.max_exponent() &&
           Format.max_finite_code() >= Format.min_normal_code() &&
@@ -184,20 +180,22 @@ FEWBITS_INLINE constexpr bool has_finite_encoding() {
 template <rounding Mode, int MantissaBits, float_format Source, class Ops, class Word>
 FEWBITS_INLINE Word sum_of_quanta(Word binade, Word magic, Word magnitude, Word x) {
   constexpr std::uint32_t sign = low32(Source.sign_mask());
-  if constexpr (Mode == rounding::nearest_even) {
-    return Ops::fma_nearest(binade, magic, magnitude);
+  constexpr rounding how = instruction_mode(Mode);
+  if constexpr (Mode == rounding::nearest_even || Mode == rounding::toward_zero) {
+    return Ops::template fma<how>(binade, magic, magnitude);
   } else if constexpr (Mode == rounding::nearest_away) {
     // Half a quantum more, then toward zero; a bit lost in the first sum is lost in the second anyway.
     constexpr std::uint32_t half = static_cast<std::uint32_t>(Source.bias - MantissaBits - 1)
                                    << Source.mantissa_bits;
-    const Word more = Ops::template fma<rounding::toward_zero>(binade, Ops::set(half), magnitude);
-    return Ops::template fma<rounding::toward_zero>(binade, magic, more);
+    return Ops::template fma<how>(binade, magic,
+                                  Ops::template fma<how>(binade, Ops::set(half), magnitude));
   } else if constexpr (Mode == rounding::to_odd) {
-    const Word below = Ops::template fma<rounding::toward_zero>(binade, magic, magnitude);
-    const Word above = Ops::template fma<rounding::toward_positive>(binade, magic, magnitude);
-    return Ops::or_(below, Ops::and_(Ops::xor_(below, above), Ops::set(1)));
+    // The sum less what was added is the number, unless bits were lost.
+    const Word sum = Ops::template fma<how>(binade, magic, magnitude);
+    const Word back = Ops::template fma<how>(binade, Ops::or_(magic, Ops::set(sign)), sum);
+    return Ops::select(Ops::equal(back, magnitude), sum, Ops::or_(sum, Ops::set(1)));
   } else {
-    return Ops::template fma<Mode>(merge<Ops>(sign, x, binade), magic, x);
+    return Ops::template fma<how>(merge<Ops>(sign, x, binade), magic, x);
   }
 }
 
@@ -301,9 +299,17 @@ FEWBITS_INLINE Word encode_exponent(Word x) {
                      Ops::set(low32(format.nan_code())), result);
 }
 
-/// Codes of `Format` as FP32 codes, which is exact. NaN may stay signaling where the result is encoded
-/// once more.
-template <float_format Format, bool MakesQuiet, class Ops, class Word>
+/// FP32 codes with NaN made quiet.
+template <class Ops, class Word>
+FEWBITS_INLINE Word quiet(Word x) {
+  const Word magnitude = Ops::and_(x, Ops::set(0x7fffffff));
+  return Ops::select(Ops::greater(magnitude, Ops::set(0x7f800000)), Ops::or_(x, Ops::set(0x400000)),
+                     x);
+}
+
+/// Codes of `Format` as FP32 codes, which is exact. Where the formats share exponents, NaN may stay
+/// signaling.
+template <float_format Format, class Ops, class Word>
 FEWBITS_INLINE Word decode(Word code) {
   constexpr std::uint32_t quiet_nan = 0x7fc00000;
   constexpr std::uint32_t infinity = 0x7f800000;
@@ -312,11 +318,7 @@ FEWBITS_INLINE Word decode(Word code) {
                                     Ops::template shift_left<23>(code));
     return Ops::select(Ops::equal(code, Ops::set(0xff)), Ops::set(quiet_nan), number);
   } else if constexpr (shares_exponents<formats::fp32, Format>) {
-    const Word wide = Ops::template shift_left<32 - Format.bits()>(code);
-    if constexpr (!MakesQuiet) return wide;
-    const Word magnitude = Ops::and_(wide, Ops::set(0x7fffffff));
-    return Ops::select(Ops::greater(magnitude, Ops::set(infinity)),
-                       Ops::or_(wide, Ops::set(quiet_nan)), wide);
+    return Ops::template shift_left<32 - Format.bits()>(code);
   } else {
     const Word magnitude = Ops::and_(code, Ops::set(low32(Format.magnitude_mask())));
     const Word aligned = Ops::template shift_left<23 - Format.mantissa_bits>(magnitude);

@@ -76,6 +76,25 @@ FEWBITS_INLINE bool all_within(const Word (&x)[Count], std::uint32_t mask, std::
   return Ops::all(Ops::equal(Ops::max_(most, Ops::set(largest)), Ops::set(largest)));
 }
 
+/// Whether no lane is below 2^-126 in magnitude.
+template <class Ops, std::size_t Count, class Word>
+FEWBITS_INLINE bool all_normal(const Word (&x)[Count]) {
+  Word least = Ops::and_(x[0], Ops::set(0x7fffffff));
+  FEWBITS_UNROLL
+  for (std::size_t i = 1; i < Count; ++i)
+    least = Ops::min_(least, Ops::and_(x[i], Ops::set(0x7fffffff)));
+  return Ops::all(Ops::equal(Ops::max_(least, Ops::set(0x800000)), least));
+}
+
+/// Whether no lane is a NaN.
+template <class Ops, std::size_t Count, class Word>
+FEWBITS_INLINE bool all_ordered(const Word (&x)[Count]) {
+  bool all = true;
+  FEWBITS_UNROLL
+  for (std::size_t i = 0; i < Count; i += 2) all &= Ops::ordered(x[i], x[i + 1]);
+  return all;
+}
+
 template <class From, class To, cast_policy Policy, isa Isa>
 struct lane_step {
   using ops = vec<Isa>;
@@ -114,8 +133,6 @@ struct lane_step {
     if constexpr (std::is_same_v<From, fp64>) {
       if constexpr (std::is_same_v<To, fp32> && Policy.round != rounding::to_odd) {
         return ops::template load64<Policy.round>(src);
-      } else if constexpr (drops_subnormal_fp32<To, Policy>()) {
-        return ops::load64_normal_to_odd(src);
       } else {
         return ops::load64_to_odd(src);
       }
@@ -133,8 +150,7 @@ struct lane_step {
         code = ops::load8(src);
       }
       if constexpr (is_basic_float<From>) {
-        constexpr bool is_result = std::is_same_v<To, fp32> || std::is_same_v<To, fp64>;
-        return decode<From::format, is_result, ops>(code);
+        return decode<From::format, ops>(code);
       } else {
         return decode_integer<integer_format_of<From>, ops>(code);
       }
@@ -166,13 +182,37 @@ struct lane_step {
       }
     } else {
       constexpr std::size_t bytes = sizeof(From) * static_cast<std::size_t>(ops::lanes);
+      if constexpr (std::is_same_v<From, fp64> && !std::is_same_v<To, fp32>) {
+        FEWBITS_UNROLL
+        for (std::size_t i = 0; i < vectors; ++i) x[i] = ops::load64_normal_to_odd(src + i * bytes);
+        if (drops_subnormal_fp32<To, Policy>() || __builtin_expect(all_normal<ops>(x), 1)) return;
+      }
       FEWBITS_UNROLL
       for (std::size_t i = 0; i < vectors; ++i) x[i] = load(src + i * bytes);
     }
   }
 
+  /// Whether `decode` may leave NaN signaling.
+  static constexpr bool is_raw = [] {
+    if constexpr (is_basic_float<From>) {
+      return shares_exponents<formats::fp32, From::format>;
+    } else {
+      return false;
+    }
+  }();
+  /// Whether the results are the upper bits of FP32 codes.
+  static constexpr bool is_exact = [] {
+    if constexpr (is_basic_float<From> && is_basic_float<To> && !is_raw &&
+                  Policy.over != overflow::saturate) {
+      return shares_exponents<formats::fp32, To::format> && is_subset(From::format, To::format);
+    } else {
+      return false;
+    }
+  }();
+
   FEWBITS_INLINE static u32 coded(u32 x) {
     if constexpr (std::is_same_v<To, fp32>) {
+      if constexpr (is_raw) x = quiet<ops>(x);
       if constexpr (Policy.over == overflow::saturate && is_basic_float<From>) {
         const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
         const u32 largest = ops::sub(x, ops::set(1));
@@ -180,6 +220,8 @@ struct lane_step {
       } else {
         return x;
       }
+    } else if constexpr (is_exact) {
+      return ops::template shift_right<32 - code_bits<To>>(x);
     } else if constexpr (!is_basic_float<To>) {
       return encode_integer<integer_format_of<To>, Policy.round, ops>(x);
     } else if constexpr (is_exponent_of_fp32<To::format>) {
@@ -191,7 +233,8 @@ struct lane_step {
 
   /// The largest magnitude, in FP32, that needs no special code; 0 where every number takes the long way.
   static constexpr std::uint32_t largest_ordinary = [] {
-    if constexpr (!requires(u32 a) { ops::all(ops::equal(a, a)); } || std::is_same_v<To, fp32>) {
+    if constexpr (!requires(u32 a) { ops::all(ops::equal(a, a)); } || std::is_same_v<To, fp32> ||
+                  is_exact) {
       return 0U;
     } else if constexpr (!is_basic_float<To>) {
       constexpr int_format format = integer_format_of<To>;
@@ -217,6 +260,16 @@ struct lane_step {
       return integer_format_of<To>.is_signed;
   }();
 
+  /// Whether rounding gives the right code for anything but NaN: what lies beyond the largest number
+  /// becomes the next code, which is infinity.
+  static constexpr bool is_natural = [] {
+    if constexpr (is_basic_float<To>) {
+      return shares_exponents<formats::fp32, To::format> && Policy.over == overflow::ieee;
+    } else {
+      return false;
+    }
+  }();
+
   FEWBITS_INLINE static u32 code_ordinary(u32 x) {
     if constexpr (is_basic_float<To>) {
       return encode_finite<formats::fp32, To::format, Policy.round, ops>(x);
@@ -226,7 +279,18 @@ struct lane_step {
   }
 
   FEWBITS_INLINE static void code_all(u32 (&x)[vectors]) {
-    if constexpr (largest_ordinary != 0) {
+    if constexpr (std::is_same_v<To, fp32> && is_raw && Policy.over != overflow::saturate &&
+                  requires { ops::ordered(x[0], x[0]); }) {
+      if (__builtin_expect(all_ordered<ops>(x), 1)) return;
+    }
+    if constexpr (!std::is_same_v<To, fp32> && !is_exact && is_basic_float<To> && sizeof(To) <= 4 &&
+                  is_natural && requires { ops::ordered(x[0], x[0]); }) {
+      if (__builtin_expect(all_ordered<ops>(x), 1)) {
+        FEWBITS_UNROLL
+        for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
+        return;
+      }
+    } else if constexpr (largest_ordinary != 0) {
       if (__builtin_expect(
               all_within<ops>(x, takes_sign ? 0x7fffffff : 0xffffffff, largest_ordinary), 1)) {
         FEWBITS_UNROLL
@@ -417,7 +481,7 @@ struct convert_kernel {
 
   static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
     using chosen = decltype(step());
-    const detail::default_control_word<Isa> control_word;
+    const detail::control_word<Isa, detail::instruction_mode(Policy.round)> control_word;
     detail::run_vectors<chosen::lanes, sizeof(From), sizeof(To), chosen>(src, dst, count);
   }
 };

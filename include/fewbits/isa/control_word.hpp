@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// `default_control_word`: a scope in which float instructions behave as IEEE 754 says.
+// `control_word`: a scope in which float instructions behave as IEEE 754 says.
 #pragma once
 
 #include <fewbits/config.hpp>
 #include <fewbits/isa/features.hpp>
+#include <fewbits/value/rounding.hpp>
 
 #include <cstdint>
 
@@ -11,26 +12,30 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// While it lives: nearest even, subnormal numbers neither flushed nor read as zero, no traps. What was
-/// set before comes back at the end. Kernels that compute with floats hold one around their loop.
+/// While it lives: rounding by `Mode`, one of IEEE 754's four, subnormal numbers neither flushed nor read
+/// as zero, no traps. What was set before comes back at the end. Kernels that compute with floats hold
+/// one around their loop.
 ///
 /// Compilers do not know that arithmetic depends on the control word, but a kernel's operands come
 /// from memory and its results go there, and the memory clobbers keep those accesses inside.
-template <isa Isa>
-class default_control_word {
+template <isa Isa, rounding Mode = rounding::nearest_even>
+class control_word {
  public:
 #if defined(__x86_64__)
-  FEWBITS_INLINE default_control_word() : saved_(read()) {
-    if ((saved_ & relevant) != masked_traps) write(masked_traps);
+  FEWBITS_INLINE control_word() : saved_(read()) {
+    if ((saved_ & relevant) != wanted) write(wanted);
   }
-  FEWBITS_INLINE ~default_control_word() {
-    if ((saved_ & relevant) != masked_traps) write(saved_);
+  FEWBITS_INLINE ~control_word() {
+    if ((saved_ & relevant) != wanted) write(saved_);
   }
 
  private:
-  // MXCSR: bits 0 to 5 are flags, which are left as operations leave them.
-  static constexpr std::uint32_t masked_traps = 0x1f80;
+  // MXCSR: flags (bits 0 to 5), DAZ (6), masks of traps (7 to 12), rounding (13 and 14), FTZ (15).
   static constexpr std::uint32_t relevant = 0xffc0;
+  static constexpr std::uint32_t wanted = 0x1f80 | (Mode == rounding::toward_negative   ? 0x2000
+                                                    : Mode == rounding::toward_positive ? 0x4000
+                                                    : Mode == rounding::toward_zero     ? 0x6000
+                                                                                        : 0);
 
   FEWBITS_INLINE static std::uint32_t read() {
     std::uint32_t word;
@@ -42,16 +47,20 @@ class default_control_word {
   }
   std::uint32_t saved_;
 #elif defined(__aarch64__)
-  FEWBITS_INLINE default_control_word() : saved_(read()) {
-    if ((saved_ & relevant) != 0) write(saved_ & ~relevant);
+  FEWBITS_INLINE control_word() : saved_(read()) {
+    if ((saved_ & relevant) != wanted) write((saved_ & ~relevant) | wanted);
   }
-  FEWBITS_INLINE ~default_control_word() {
-    if ((saved_ & relevant) != 0) write(saved_);
+  FEWBITS_INLINE ~control_word() {
+    if ((saved_ & relevant) != wanted) write(saved_);
   }
 
  private:
   // FPCR: FIZ, AH, NEP (0 to 2), traps (8 to 15), FZ16 (19), RMode (22, 23), FZ, DN, AHP (24 to 26).
   static constexpr std::uint64_t relevant = 0x07c8'ff07;
+  static constexpr std::uint64_t wanted = Mode == rounding::toward_positive   ? 0x40'0000
+                                          : Mode == rounding::toward_negative ? 0x80'0000
+                                          : Mode == rounding::toward_zero     ? 0xc0'0000
+                                                                              : 0;
 
   FEWBITS_INLINE static std::uint64_t read() {
     std::uint64_t word;
@@ -63,14 +72,17 @@ class default_control_word {
   }
   std::uint64_t saved_;
 #else
-  FEWBITS_INLINE default_control_word() {}
-  FEWBITS_INLINE ~default_control_word() {}
+  FEWBITS_INLINE control_word() {}
+  FEWBITS_INLINE ~control_word() {}
 #endif
 
  public:
-  default_control_word(const default_control_word&) = delete;
-  default_control_word& operator=(const default_control_word&) = delete;
+  control_word(const control_word&) = delete;
+  control_word& operator=(const control_word&) = delete;
 };
+
+template <isa Isa>
+using default_control_word = control_word<Isa>;
 
 }  // namespace detail
 }  // namespace FEWBITS_ABI

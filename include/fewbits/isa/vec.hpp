@@ -37,14 +37,15 @@ inline namespace FEWBITS_ABI {
 /// | select_even(a, b)     | lanes 2i of a, lanes 2i + 1 of b                                    |
 /// | unpack_low(a, b), unpack_high(a, b) | of each four lanes a's first (last) two, then b's     |
 /// | all(mask)             | whether the mask holds in every lane                                |
-/// | fma<mode>(a, b, c)    | as fma_nearest, toward zero, positive or negative                   |
+/// | fma<mode>(a, b, c)    | as fma_nearest, under a `control_word` of the mode                  |
+/// | ordered(a, b)         | whether no lane of a or b is a NaN                                  |
 /// | merge(bits, a, b)     | a where a bit of `bits` is 1, else b                                |
 /// | store16(dst, a, b)    | the lanes of a, then b, which are below 2^16                        |
 /// | store8(dst, a, b, c, d) | the lanes of a, b, c, d, which are below 2^8                      |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
 /// | store_half<mode>(dst, x) | floats as fp16, as `convert<fp16, mode>`                         |
 /// | store_bf16(dst, a, b) | floats as bf16, to nearest even                                     |
-/// | load64<mode>          | the next `lanes` doubles as floats, as `convert<fp32, mode>`        |
+/// | load64<mode>          | the same of the next doubles, under a `control_word` of the mode    |
 /// | load64_to_odd         | the same, rounded to odd                                            |
 /// | load64_normal_to_odd  | the same; where the float is subnormal, any below 2^-126            |
 /// | store64(dst, x)       | floats as doubles                                                   |

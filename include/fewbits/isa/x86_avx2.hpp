@@ -145,7 +145,6 @@ struct vec<Isa> {
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
   }
   template <rounding Mode>
-    requires(Mode == rounding::nearest_even)
   FEWBITS_INLINE static u32 load64(const unsigned char* src) {
     return join(to_floats(quad(src)), to_floats(quad(src + 32)));
   }
@@ -196,20 +195,35 @@ struct vec<Isa> {
   }
 
   FEWBITS_INLINE static __m256 floats(u32 x) { return _mm256_castsi256_ps(x); }
+  // In assembly: the intrinsics are `+`, `*` and `/` to the compiler, which contracts a * b + c and, under
+  // -ffast-math, moves operations and replaces the division by an estimate.
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
-    return _mm256_castps_si256(_mm256_add_ps(floats(a), floats(b)));
+    __m256 sum;
+    __asm__("vaddps %2, %1, %0" : "=x"(sum) : "x"(floats(a)), "x"(floats(b)));
+    return _mm256_castps_si256(sum);
   }
   FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
-    return _mm256_castps_si256(_mm256_mul_ps(floats(a), floats(b)));
+    __m256 product;
+    __asm__("vmulps %2, %1, %0" : "=x"(product) : "x"(floats(a)), "x"(floats(b)));
+    return _mm256_castps_si256(product);
   }
-  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
-    return _mm256_castps_si256(_mm256_fmadd_ps(floats(a), floats(b), floats(c)));
-  }
-  /// In assembly: under -ffast-math g++ replaces `_mm256_div_ps` by an estimate.
   FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
     __m256 quotient;
     __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(floats(a)), "x"(floats(b)));
     return _mm256_castps_si256(quotient);
+  }
+  template <rounding Mode>
+  FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
+    return _mm256_castps_si256(_mm256_fmadd_ps(floats(a), floats(b), floats(c)));
+  }
+  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
+    return fma<rounding::nearest_even>(a, b, c);
+  }
+  /// In assembly: under -ffast-math compilers know that there is no NaN.
+  FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
+    __m256 unordered;
+    __asm__("vcmpunordps %2, %1, %0" : "=x"(unordered) : "x"(floats(a)), "x"(floats(b)));
+    return _mm256_movemask_ps(unordered) == 0;
   }
   FEWBITS_INLINE static u32 nearest_integer(u32 x) { return _mm256_cvtps_epi32(floats(x)); }
 

@@ -185,6 +185,9 @@ struct vec<Isa> {
                                    : Mode == rounding::toward_positive ? _MM_FROUND_TO_POS_INF
                                    : Mode == rounding::toward_negative ? _MM_FROUND_TO_NEG_INF
                                                                        : _MM_FROUND_TO_NEAREST_INT;
+  FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
+    return _mm512_cmp_ps_mask(floats(a), floats(b), _CMP_UNORD_Q) == 0;
+  }
   template <rounding Mode>
   FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
     return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c),
