@@ -11,4 +11,5 @@
 #include <fewbits/convert.hpp>
 #include <fewbits/quantize/affine.hpp>
 #include <fewbits/quantize/calibrate.hpp>
+#include <fewbits/quantize/dynamic.hpp>
 #include <fewbits/quantize/granularity.hpp>

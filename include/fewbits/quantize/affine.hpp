@@ -23,6 +23,7 @@ inline namespace FEWBITS_ABI {
 /// Parameters of a quantized matrix whose codes are `Code`: std::int8_t, std::uint8_t, a `basic_int`, or
 /// one of these `restricted`. One scale (and zero point) for each of `Granularity::count(rows, cols)`
 /// stretches of a row, in row-major order. No zero points means that all are 0.
+///   real = scale * (q - zero_point)
 template <class Code, class Granularity = per_tensor>
 struct affine {
   array_view<const float> scale;
@@ -48,30 +49,66 @@ struct affine<Code, per_tensor> {
   }
 };
 
+/// The same with a number for the lowest code instead of a code for zero, which then need not be exact: ggml q4_1,
+/// TensorFlow.js. As many minima as scales.
+///   real = scale * (q - lowest code) + minimum, the product rounded and then the sum
+template <class Code, class Granularity = per_tensor>
+struct affine_minimum {
+  array_view<const float> scale;
+  array_view<const float> minimum;
+};
+template <class Code>
+struct affine_minimum<Code, per_tensor> {
+  float scale = 1;
+  float minimum = 0;
+};
+
 namespace detail {
 
 /// Elements of a block that is converted in cache on its way to or from packed codes. All group sizes that
 /// `run_groups` takes divide it.
 inline constexpr std::size_t staging_block = 1024;
 
+template <class Code, class Granularity>
+FEWBITS_INLINE constexpr scales_and_offsets pointers_to(
+    const affine<Code, Granularity>& parameters) {
+  if constexpr (std::is_same_v<Granularity, per_tensor>) {
+    return {&parameters.scale, parameters.zero_point == 0 ? nullptr : &parameters.zero_point,
+            nullptr};
+  } else {
+    return {parameters.scale.data(),
+            parameters.zero_point.empty() ? nullptr : parameters.zero_point.data(), nullptr};
+  }
+}
+template <class Code, class Granularity>
+FEWBITS_INLINE constexpr scales_and_offsets pointers_to(
+    const affine_minimum<Code, Granularity>& parameters) {
+  if constexpr (std::is_same_v<Granularity, per_tensor>) {
+    return {&parameters.scale, nullptr, &parameters.minimum};
+  } else {
+    return {parameters.scale.data(), nullptr, parameters.minimum.data()};
+  }
+}
+
 /// What quantizing and dequantizing a matrix is made of, for the codes of one class.
 template <class Code, class Granularity, isa Isa>
 struct affine_kernel {
-  using parameters = affine<Code, Granularity>;
   using element = typename code_range<Code>::type;
   using codes = byte_codes<Code, Isa>;
-  static constexpr bool has_bytes = code_range<Code>::bits <= 8;
+  static constexpr int bits = code_range<Code>::bits;
+  static constexpr bool has_bytes = bits <= 8;
+  static constexpr std::size_t group = group_size<Granularity>;
 
-  /// Calls `run(from, to, scale, zero_point)` for the parts of elements `begin` to `end` of a row that share a scale.
+  /// Calls `run(from, to, of)` for the parts of elements `begin` to `end` of a row that share a scale.
   template <class Run>
   FEWBITS_INLINE static void for_stretches(std::size_t begin, std::size_t end, std::size_t row,
-                                           std::size_t cols, const parameters& of, Run run) {
+                                           std::size_t cols, const scales_and_offsets& of,
+                                           Run run) {
     const std::size_t length = Granularity::length(cols);
     while (begin < end) {
-      const std::size_t index = Granularity::index(row, begin, cols);
       const std::size_t next = (begin / length + 1) * length;
       const std::size_t stop = next < end ? next : end;
-      run(begin, stop, of.scale_at(index), of.zero_point_at(index));
+      run(begin, stop, of.from(Granularity::index(row, begin, cols)));
       begin = stop;
     }
   }
@@ -79,38 +116,40 @@ struct affine_kernel {
   /// The codes of elements `begin` to `end` of a row, as bytes.
   FEWBITS_INLINE static void to_bytes(const float* src, unsigned char* dst, std::size_t begin,
                                       std::size_t end, std::size_t row, std::size_t cols,
-                                      const parameters& of) {
-    if constexpr (codes::takes_groups(group_size<Granularity>)) {
-      const std::size_t index = Granularity::index(row, begin, cols);
-      codes::template run_groups<group_size<Granularity>>(
-          src + begin, dst, end - begin, of.scale.data() + index,
-          of.zero_point.empty() ? nullptr : of.zero_point.data() + index);
+                                      const scales_and_offsets& of) {
+    if constexpr (codes::takes_groups(group)) {
+      codes::template run_groups<group>(src + begin, dst, end - begin,
+                                        of.from(Granularity::index(row, begin, cols)));
     } else {
       for_stretches(begin, end, row, cols, of,
-                    [=](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
-                      codes::run(src + from, dst + (from - begin), to - from, scale, zero_point);
+                    [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+                      codes::run(src + from, dst + (from - begin), to - from, its);
                     });
     }
   }
   FEWBITS_INLINE static void from_bytes(const unsigned char* src, float* dst, std::size_t begin,
                                         std::size_t end, std::size_t row, std::size_t cols,
-                                        const parameters& of) {
+                                        const scales_and_offsets& of) {
+    if constexpr (codes::takes_groups_back(group)) {
+      if (begin % group == 0)
+        return codes::template run_groups_back<group>(
+            src, dst, end - begin, of.from(Granularity::index(row, begin, cols)));
+    }
     for_stretches(begin, end, row, cols, of,
-                  [=](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
-                    codes::run_back(src + (from - begin), dst + (from - begin), to - from, scale,
-                                    zero_point);
+                  [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+                    codes::run_back(src + (from - begin), dst + (from - begin), to - from, its);
                   });
   }
 
   /// A row of codes from a row of floats. `Mode` other than nearest even goes one by one.
   template <rounding Mode, class Row>
   FEWBITS_INLINE static void quantize_row(const float* src, const Row& dst, std::size_t row,
-                                          std::size_t cols, const parameters& of) {
+                                          std::size_t cols, const scales_and_offsets& of) {
     if constexpr (Mode != rounding::nearest_even || !has_bytes) {
       for_stretches(0, cols, row, cols, of,
-                    [&](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                    [&](std::size_t from, std::size_t to, const scales_and_offsets& its) {
                       for (std::size_t j = from; j < to; ++j)
-                        put_code(dst, j, quantize_one<Code, Mode>(src[j], scale, zero_point));
+                        put_code(dst, j, quantize_one<Code, Mode>(src[j], its));
                     });
     } else if constexpr (has_byte_row<Code, Row>) {
       to_bytes(src, byte_row(dst), 0, cols, row, cols, of);
@@ -119,8 +158,7 @@ struct affine_kernel {
       for (std::size_t begin = 0; begin < cols; begin += staging_block) {
         const std::size_t end = cols - begin < staging_block ? cols : begin + staging_block;
         to_bytes(src, bytes, begin, end, row, cols, of);
-        packing<code_range<Code>::bits, Isa>::pack(bytes, dst.data(), dst.offset() + begin,
-                                                   end - begin);
+        packing<bits, Isa>::pack(bytes, dst.data(), dst.offset() + begin, end - begin);
       }
     }
   }
@@ -129,14 +167,13 @@ struct affine_kernel {
   template <class Row>
   FEWBITS_INLINE static void to_floats(const Row& src, float* dst, std::size_t begin,
                                        std::size_t end, std::size_t row, std::size_t cols,
-                                       const parameters& of) {
+                                       const scales_and_offsets& of) {
     if constexpr (!has_bytes) {
       for_stretches(begin, end, row, cols, of,
-                    [&](std::size_t from, std::size_t to, float scale, std::int32_t zero_point) {
+                    [&](std::size_t from, std::size_t to, const scales_and_offsets& its) {
                       for (std::size_t j = from; j < to; ++j)
                         dst[j - begin] =
-                            scale *
-                            static_cast<float>(static_cast<std::int32_t>(src[j]) - zero_point);
+                            dequantize_one<Code>(static_cast<std::int32_t>(src[j]), its);
                     });
     } else if constexpr (has_byte_row<Code, Row>) {
       from_bytes(byte_row(src) + begin, dst, begin, end, row, cols, of);
@@ -144,8 +181,7 @@ struct affine_kernel {
       unsigned char bytes[staging_block];
       for (std::size_t from = begin; from < end; from += staging_block) {
         const std::size_t to = end - from < staging_block ? end : from + staging_block;
-        packing<code_range<Code>::bits, Isa>::unpack(src.data(), src.offset() + from, bytes,
-                                                     to - from);
+        packing<bits, Isa>::unpack(src.data(), src.offset() + from, bytes, to - from);
         from_bytes(bytes, dst + (from - begin), from, to, row, cols, of);
       }
     }
@@ -153,7 +189,7 @@ struct affine_kernel {
 
   template <class Row, class Real>
   FEWBITS_INLINE static void dequantize_row(const Row& src, Real* dst, std::size_t row,
-                                            std::size_t cols, const parameters& of) {
+                                            std::size_t cols, const scales_and_offsets& of) {
     if constexpr (std::is_same_v<Real, float>) {
       to_floats(src, dst, 0, cols, row, cols, of);
     } else {
@@ -168,7 +204,7 @@ struct affine_kernel {
 
   /// Whether rows that follow each other in memory are one long row with the same parameters.
   FEWBITS_INLINE static bool is_one_row(std::size_t cols) {
-    if constexpr (group_size<Granularity> != 0) return cols % group_size<Granularity> == 0;
+    if constexpr (group != 0) return cols % group == 0;
     return std::is_same_v<Granularity, per_tensor>;
   }
   template <class Element>
@@ -182,7 +218,7 @@ struct affine_kernel {
   }
 
   template <rounding Mode, class Codes>
-  static void quantize(const matrix_view<const float>& src, const parameters& of,
+  static void quantize(const matrix_view<const float>& src, const scales_and_offsets& of,
                        const Codes& dst) {
     const default_control_word<Isa> control_word;
     const std::size_t rows = src.rows(), cols = src.cols();
@@ -193,7 +229,8 @@ struct affine_kernel {
   }
 
   template <class Codes, class Real>
-  static void dequantize(const Codes& src, const parameters& of, const matrix_view<Real>& dst) {
+  static void dequantize(const Codes& src, const scales_and_offsets& of,
+                         const matrix_view<Real>& dst) {
     const default_control_word<Isa> control_word;
     const std::size_t rows = src.rows(), cols = src.cols();
     if (rows == 0 || cols == 0) return;
@@ -224,6 +261,29 @@ FEWBITS_INLINE auto one_row(Range& range) {
   }
 }
 
+/// `affine` and `affine_minimum`, and what they are for.
+template <class Parameters>
+struct affine_traits;
+template <class Code, class Granularity>
+struct affine_traits<affine<Code, Granularity>> {
+  using code = Code;
+  using granularity = Granularity;
+};
+template <class Code, class Granularity>
+struct affine_traits<affine_minimum<Code, Granularity>> {
+  using code = Code;
+  using granularity = Granularity;
+};
+template <class Parameters>
+concept affine_parameters = requires { typename affine_traits<Parameters>::code; };
+template <class Parameters>
+concept tensor_parameters =
+    affine_parameters<Parameters> &&
+    std::is_same_v<typename affine_traits<Parameters>::granularity, per_tensor>;
+template <class Parameters, isa Isa>
+using kernel_of = affine_kernel<typename affine_traits<Parameters>::code,
+                                typename affine_traits<Parameters>::granularity, Isa>;
+
 /// The parameters are one for each stretch, and a zero point is a code.
 template <class Code, class Granularity>
 FEWBITS_INLINE constexpr void check_counts(
@@ -239,17 +299,29 @@ FEWBITS_INLINE constexpr void check_counts(
   }
 }
 template <class Code, class Granularity>
-FEWBITS_INLINE constexpr void check_parameters(
-    [[maybe_unused]] const affine<Code, Granularity>& parameters, [[maybe_unused]] std::size_t rows,
-    [[maybe_unused]] std::size_t cols) {
+FEWBITS_INLINE constexpr void check_counts(
+    [[maybe_unused]] const affine_minimum<Code, Granularity>& parameters,
+    [[maybe_unused]] std::size_t rows, [[maybe_unused]] std::size_t cols) {
+  if constexpr (!std::is_same_v<Granularity, per_tensor>) {
+    [[maybe_unused]] const std::size_t count = Granularity::count(rows, cols);
+    FEWBITS_ASSERT(parameters.scale.size() == count && parameters.minimum.size() == count,
+                   "affine_minimum: %zu scales and %zu minima for %zu stretches",
+                   parameters.scale.size(), parameters.minimum.size(), count);
+  }
+}
+template <class Parameters>
+FEWBITS_INLINE constexpr void check_parameters(const Parameters& parameters, std::size_t rows,
+                                               std::size_t cols) {
   check_counts(parameters, rows, cols);
 #if FEWBITS_HARDENED
-  for (std::size_t i = 0; i < Granularity::count(rows, cols); ++i) {
-    const std::int32_t zero_point = parameters.zero_point_at(i);
-    FEWBITS_ASSERT(
-        zero_point >= code_range<Code>::lowest && zero_point <= code_range<Code>::highest,
-        "affine: zero point %d is not a code", zero_point);
-  }
+  using range = code_range<typename affine_traits<Parameters>::code>;
+  using granularity = typename affine_traits<Parameters>::granularity;
+  if constexpr (requires { parameters.zero_point_at(0); })
+    for (std::size_t i = 0; i < granularity::count(rows, cols); ++i) {
+      const std::int32_t zero_point = parameters.zero_point_at(i);
+      FEWBITS_ASSERT(zero_point >= range::lowest && zero_point <= range::highest,
+                     "affine: zero point %d is not a code", zero_point);
+    }
 #endif
 }
 
@@ -260,64 +332,66 @@ concept plain_rounding = !is_stochastic(Policy.round) && Policy.round != roundin
 
 }  // namespace detail
 
-/// Writes the codes of a matrix: q = clamp(round(x / scale) + zero_point).
+/// Writes the codes of a matrix: q = clamp(round(x / scale) + zero_point); for `affine_minimum`,
+/// q = clamp(round((x - minimum) / scale) + lowest code).
 ///
 /// Shape:    src and dst have the same rows and cols; parameters for them by their granularity.
 /// Rounding: the quotient is that of a division in FP32, rounded to an integer by Policy.round, nearest even by
-///           default; then the zero point is added.
-/// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN the code of zero.
-/// Bits:     the same on every instruction set and whatever the floating-point control word is, without
-///           -ffast-math.
+///           default; then the zero point is added. The difference is rounded to FP32 before it is divided.
+/// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN becomes the code of zero.
+/// Bits:     the same on every instruction set and whatever the floating-point control word is.
 /// Errors:   none at run time. Requires matching shapes and zero points that are codes.
 /// Source:   ONNX QuantizeLinear.
-template <cast_policy Policy, isa Isa = native, class Code, class Granularity,
+template <cast_policy Policy, isa Isa = native, detail::affine_parameters Parameters,
           detail::code_matrix Codes>
   requires detail::plain_rounding<Policy>
-FEWBITS_INLINE void quantize(const matrix_view<const float>& src,
-                             const affine<Code, Granularity>& parameters, const Codes& dst) {
+FEWBITS_INLINE void quantize(const matrix_view<const float>& src, const Parameters& parameters,
+                             const Codes& dst) {
   FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
                  "quantize: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(), dst.rows(),
                  dst.cols());
   detail::check_parameters(parameters, src.rows(), src.cols());
-  detail::affine_kernel<Code, Granularity, Isa>::template quantize<Policy.round>(src, parameters,
-                                                                                 dst);
+  detail::kernel_of<Parameters, Isa>::template quantize<Policy.round>(
+      src, detail::pointers_to(parameters), dst);
 }
-template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes>
-FEWBITS_INLINE void quantize(const matrix_view<const float>& src,
-                             const affine<Code, Granularity>& parameters, const Codes& dst) {
+template <isa Isa = native, detail::affine_parameters Parameters, detail::code_matrix Codes>
+FEWBITS_INLINE void quantize(const matrix_view<const float>& src, const Parameters& parameters,
+                             const Codes& dst) {
   quantize<cast_policy{}, Isa>(src, parameters, dst);
 }
 
-/// Writes the numbers that codes stand for: scale * (q - zero_point), rounded to FP32, then to the class of the
-/// elements of `dst`: float, fp16, bf16 or any other.
+/// Writes the numbers that codes stand for: scale * (q - zero_point) or scale * (q - lowest code) + minimum, each operation
+/// rounded to FP32; then rounded to the class of the elements of `dst`: float, fp16, bf16 or any other.
 ///
 /// Shape, Errors: as `quantize`.
-template <isa Isa = native, class Code, class Granularity, detail::code_matrix Codes, floating Real>
-FEWBITS_INLINE void dequantize(const Codes& src, const affine<Code, Granularity>& parameters,
+template <isa Isa = native, detail::affine_parameters Parameters, detail::code_matrix Codes,
+          floating Real>
+FEWBITS_INLINE void dequantize(const Codes& src, const Parameters& parameters,
                                const matrix_view<Real>& dst) {
   FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
                  "dequantize: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(), dst.rows(),
                  dst.cols());
   detail::check_parameters(parameters, src.rows(), src.cols());
-  detail::affine_kernel<Code, Granularity, Isa>::dequantize(src, parameters, dst);
+  detail::kernel_of<Parameters, Isa>::dequantize(src, detail::pointers_to(parameters), dst);
 }
 
 /// The same for a tensor as one range of numbers and one of codes, or a packed_span of codes.
-template <cast_policy Policy, isa Isa = native, contiguous Src, class Code, class Dst>
+template <cast_policy Policy, isa Isa = native, contiguous Src,
+          detail::tensor_parameters Parameters, class Dst>
   requires detail::plain_rounding<Policy>
-FEWBITS_INLINE void quantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
+FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&& dst) {
   FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
                  "quantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
                  static_cast<std::size_t>(dst.size()));
   quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
                         detail::one_row(dst));
 }
-template <isa Isa = native, contiguous Src, class Code, class Dst>
-FEWBITS_INLINE void quantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
+template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, class Dst>
+FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&& dst) {
   quantize<cast_policy{}, Isa>(src, parameters, dst);
 }
-template <isa Isa = native, class Src, class Code, contiguous Dst>
-FEWBITS_INLINE void dequantize(const Src& src, const affine<Code>& parameters, Dst&& dst) {
+template <isa Isa = native, class Src, detail::tensor_parameters Parameters, contiguous Dst>
+FEWBITS_INLINE void dequantize(const Src& src, const Parameters& parameters, Dst&& dst) {
   FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
                  "dequantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
                  static_cast<std::size_t>(dst.size()));

@@ -8,13 +8,14 @@
 //   x / s - m = (X * 2^j - M * S) / (2 S), j = 24 or 25, M = (2k + 1) * 2^i +- 1, i >= 16 where |k| < 256,
 // whose numerator is not zero (M is odd, S < 2^24) and is +-S modulo 2^16. So unless the low 16 bits of S are
 // within 16 of 0 but not 0, it is at least 16, and |x / s - m| more than 2^-21 ulp. Those scales (30 of 65536), scales
-// beyond 2^+-100, and stretches with NaN, infinity or a quotient below -2^15 or above 2^31 take a division.
+// beyond 2^+-100, and stretches with NaN, an infinity or a quotient below -2^15 or above 2^31 take a division.
 #pragma once
 
 #include <fewbits/config.hpp>
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/quantize/code_range.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/round_integer.hpp>
 
 #include <cstddef>
@@ -24,18 +25,53 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// The code of `x`: the quotient in FP32, rounded to an integer, plus the zero point, within the range.
-/// The quotient is clamped before it is rounded; the ends are integers, so the order does not matter and
-/// no float too large for an integer is converted. NaN gives the code of zero.
+/// What the codes of one stretch, or of stretches in a row, mean: scale * (q - zero_point), 0 where that is null; or
+/// scale * (q - lowest code) + minimum, where that is not null.
+struct scales_and_offsets {
+  const float* scale;
+  const std::int32_t* zero_point;
+  const float* minimum;
+
+  FEWBITS_INLINE constexpr scales_and_offsets from(std::size_t stretch) const {
+    return {scale + stretch, zero_point == nullptr ? nullptr : zero_point + stretch,
+            minimum == nullptr ? nullptr : minimum + stretch};
+  }
+};
+enum class code_offset : unsigned char { none, zero_point, minimum };
+
+/// The code of `x`: (x - minimum) / scale, each operation rounded to FP32, rounded to an integer, plus the code of
+/// zero or the lowest, within the range. The quotient is clamped before it is rounded; the ends are integers, so the
+/// order does not matter and no float too large for an integer is converted. NaN counts as zero.
 template <class Code, rounding Mode = rounding::nearest_even>
-FEWBITS_INLINE constexpr std::int32_t quantize_one(float x, float scale, std::int32_t zero_point,
-                                                   std::uint32_t random = 0) {
-  const float low = static_cast<float>(code_range<Code>::lowest - zero_point);
-  const float high = static_cast<float>(code_range<Code>::highest - zero_point);
-  const float quotient = x / scale;
-  if (is_nan_code<formats::fp32>(bit_cast<std::uint32_t>(quotient))) return zero_point;
+FEWBITS_INLINE std::int32_t quantize_one(float x, const scales_and_offsets& of,
+                                         std::uint32_t random = 0) {
+  std::int32_t shift = of.zero_point == nullptr ? 0 : *of.zero_point;
+  if (of.minimum != nullptr) {
+    shift = code_range<Code>::lowest;
+    x = is_nan_code<formats::fp32>(bit_cast<std::uint32_t>(x)) ? 0.0f : x;
+    x = bit_cast<float>(one_float::add_floats(bit_cast<std::uint32_t>(x),
+                                              bit_cast<std::uint32_t>(*of.minimum) ^ 0x80000000));
+  }
+  const float low = static_cast<float>(code_range<Code>::lowest - shift);
+  const float high = static_cast<float>(code_range<Code>::highest - shift);
+  const std::uint32_t bits =
+      one_float::divide_floats(bit_cast<std::uint32_t>(x), bit_cast<std::uint32_t>(*of.scale));
+  if (is_nan_code<formats::fp32>(bits)) return shift;
+  const float quotient = bit_cast<float>(bits);
   const float clamped = quotient < low ? low : quotient > high ? high : quotient;
-  return rounded_integer<Mode>(clamped, random) + zero_point;
+  return rounded_integer<Mode>(clamped, random) + shift;
+}
+
+template <class Code>
+FEWBITS_INLINE float dequantize_one(std::int32_t code, const scales_and_offsets& of) {
+  const std::int32_t zero = of.minimum != nullptr      ? code_range<Code>::lowest
+                            : of.zero_point != nullptr ? *of.zero_point
+                                                       : 0;
+  std::uint32_t bits = one_float::multiply_floats(
+      bit_cast<std::uint32_t>(static_cast<float>(code - zero)), bit_cast<std::uint32_t>(*of.scale));
+  if (of.minimum != nullptr)
+    bits = one_float::add_floats(bits, bit_cast<std::uint32_t>(*of.minimum));
+  return bit_cast<float>(bits);
 }
 
 template <isa Isa>
@@ -60,16 +96,32 @@ struct byte_codes {
     std::uint32_t high[most_scales], low[most_scales];
   };
 
-  template <bool IsCareful>
-  FEWBITS_INLINE static u32 integer_of(u32 x, u32 first, u32 second) {
+  /// A product that no contraction or -ffast-math joins with the sum after it.
+  FEWBITS_INLINE static u32 product(u32 x, u32 y) {
+    u32 rounded = ops::multiply_nearest(x, y);
+#if defined(__x86_64__)
+    __asm__("" : "+v"(rounded));
+#endif
+    return rounded;
+  }
+
+  /// The integer nearest to (x - minimum) / scale, without the minimum where `Offset` has none.
+  template <code_offset Offset, bool IsCareful>
+  FEWBITS_INLINE static u32 integer_of(u32 x, u32 first, u32 second, u32 negative_minimum) {
     if constexpr (IsCareful) {
+      const u32 zero = ops::set(0), sign_bit = ops::set(0x80000000),
+                infinity = ops::set(0x7f800000);
+      if constexpr (Offset == code_offset::minimum) {
+        const auto is_nan = ops::greater(ops::and_(x, ops::set(0x7fffffff)), infinity);
+        x = ops::add_nearest(ops::select(is_nan, zero, x), negative_minimum);
+      }
       const u32 quotient = ops::divide_nearest(x, first);
       const u32 magnitude = ops::and_(quotient, ops::set(0x7fffffff));
-      const u32 sign = ops::xor_(quotient, magnitude);
       const u32 kept = ops::min_(magnitude, ops::set(bit_cast<std::uint32_t>(1000.0f)));
-      return ops::nearest_integer(ops::select(ops::greater(magnitude, ops::set(0x7f800000)),
-                                              ops::set(0), ops::or_(kept, sign)));
+      return ops::nearest_integer(ops::select(ops::greater(magnitude, infinity), zero,
+                                              ops::or_(kept, ops::and_(quotient, sign_bit))));
     } else {
+      if constexpr (Offset == code_offset::minimum) x = ops::add_nearest(x, negative_minimum);
       return ops::nearest_integer(ops::fma_nearest(x, first, ops::multiply_nearest(x, second)));
     }
   }
@@ -92,22 +144,23 @@ struct byte_codes {
 
   /// `count` elements, a multiple of `step`, in groups of `Group` elements (0: one group). False if they need a
   /// careful pass.
-  template <std::size_t Group, bool IsCareful, bool HasZeroPoint>
+  template <std::size_t Group, code_offset Offset, bool IsCareful>
   FEWBITS_INLINE static bool pass(const unsigned char* src, unsigned char* dst, std::size_t count,
-                                  const float* scale, const reciprocals& inverse,
-                                  const std::int32_t* zero_point) {
+                                  const scales_and_offsets& of, const reciprocals& inverse) {
     using words = typename ops::words;
-    words least = ops::set_words(0), shift = least;
-    u32 first{}, second{};
+    words least = ops::set_words(0), shift = ops::set_words(range::lowest);
+    u32 first{}, second{}, negative_minimum{};
     const auto look_up = [&](std::size_t group) {
       if constexpr (IsCareful) {
-        first = ops::set(bit_cast<std::uint32_t>(scale[group]));
+        first = ops::set(bit_cast<std::uint32_t>(of.scale[group]));
       } else {
         first = ops::set(inverse.high[group]);
         second = ops::set(inverse.low[group]);
       }
-      if constexpr (HasZeroPoint)
-        shift = ops::set_words(static_cast<std::int16_t>(zero_point[group]));
+      if constexpr (Offset == code_offset::zero_point)
+        shift = ops::set_words(static_cast<std::int16_t>(of.zero_point[group]));
+      if constexpr (Offset == code_offset::minimum)
+        negative_minimum = ops::set(bit_cast<std::uint32_t>(of.minimum[group]) ^ 0x80000000);
     };
     if constexpr (Group == 0) look_up(0);
     for (std::size_t i = 0; i < count; i += step) {
@@ -117,27 +170,37 @@ struct byte_codes {
         const std::size_t at = i + 2 * j * lanes;
         if constexpr (Group != 0)
           if (j == 0 || Group % step != 0) look_up(at / Group);
-        pair[j] =
-            ops::narrow(integer_of<IsCareful>(ops::load32(src + 4 * at), first, second),
-                        integer_of<IsCareful>(ops::load32(src + 4 * (at + lanes)), first, second));
+        pair[j] = ops::narrow(integer_of<Offset, IsCareful>(ops::load32(src + 4 * at), first,
+                                                            second, negative_minimum),
+                              integer_of<Offset, IsCareful>(ops::load32(src + 4 * (at + lanes)),
+                                                            first, second, negative_minimum));
         if constexpr (!IsCareful) least = ops::min_words(least, pair[j]);
-        if constexpr (HasZeroPoint) pair[j] = ops::add_words(pair[j], shift);
+        if constexpr (Offset == code_offset::zero_point ||
+                      (Offset == code_offset::minimum && range::lowest != 0))
+          pair[j] = ops::add_words(pair[j], shift);
       }
       store(dst + i, pair[0], pair[1]);
     }
     return IsCareful || !ops::has_word(least, -32768);
   }
 
+  template <std::size_t Group, code_offset Offset>
+  FEWBITS_INLINE static void either_pass(const unsigned char* src, unsigned char* dst,
+                                         std::size_t count, bool is_exact,
+                                         const scales_and_offsets& of, const reciprocals& inverse) {
+    if (!is_exact || !pass<Group, Offset, false>(src, dst, count, of, inverse))
+      pass<Group, Offset, true>(src, dst, count, of, inverse);
+  }
   template <std::size_t Group>
   FEWBITS_INLINE static void block_of(const unsigned char* src, unsigned char* dst,
-                                      std::size_t count, bool is_exact, const float* scale,
-                                      const reciprocals& inverse, const std::int32_t* zero_point) {
-    if (zero_point == nullptr) {
-      if (!is_exact || !pass<Group, false, false>(src, dst, count, scale, inverse, nullptr))
-        pass<Group, true, false>(src, dst, count, scale, inverse, nullptr);
+                                      std::size_t count, bool is_exact,
+                                      const scales_and_offsets& of, const reciprocals& inverse) {
+    if (of.minimum != nullptr) {
+      either_pass<Group, code_offset::minimum>(src, dst, count, is_exact, of, inverse);
+    } else if (of.zero_point != nullptr) {
+      either_pass<Group, code_offset::zero_point>(src, dst, count, is_exact, of, inverse);
     } else {
-      if (!is_exact || !pass<Group, false, true>(src, dst, count, scale, inverse, zero_point))
-        pass<Group, true, true>(src, dst, count, scale, inverse, zero_point);
+      either_pass<Group, code_offset::none>(src, dst, count, is_exact, of, inverse);
     }
   }
 
@@ -177,24 +240,23 @@ struct byte_codes {
   }
 
   /// One scale for all. Any count.
-  static void run(const float* src, unsigned char* dst, std::size_t count, float scale,
-                  std::int32_t zero_point) {
+  static void run(const float* src, unsigned char* dst, std::size_t count,
+                  const scales_and_offsets& of) {
     reciprocals inverse;
-    const bool is_exact = invert(&scale, 1, inverse);
-    const std::int32_t* const shift = zero_point == 0 ? nullptr : &zero_point;
+    const bool is_exact = invert(of.scale, 1, inverse);
     const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
     std::size_t i = 0;
     while (count - i >= step) {
       const std::size_t rest = (count - i) / step * step;
       const std::size_t some = rest < long_block ? rest : long_block;
-      block_of<0>(in + 4 * i, dst + i, some, is_exact, &scale, inverse, shift);
+      block_of<0>(in + 4 * i, dst + i, some, is_exact, of, inverse);
       i += some;
     }
     if (i == count) return;
     unsigned char last_in[4 * step] = {};
     unsigned char last_out[step];
     __builtin_memcpy(last_in, src + i, 4 * (count - i));
-    block_of<0>(last_in, last_out, step, is_exact, &scale, inverse, shift);
+    block_of<0>(last_in, last_out, step, is_exact, of, inverse);
     __builtin_memcpy(dst + i, last_out, count - i);
   }
 
@@ -203,48 +265,80 @@ struct byte_codes {
     return group != 0 && group % (2 * lanes) == 0 && block % group == 0;
   }
 
-  /// Groups of `Group` elements, all whole but the last, with a scale each, and a zero point unless that is
-  /// null.
+  /// Groups of `Group` elements, all whole but the last.
   template <std::size_t Group>
   static void run_groups(const float* src, unsigned char* dst, std::size_t count,
-                         const float* scale, const std::int32_t* zero_point) {
+                         scales_and_offsets of) {
     reciprocals inverse;
+    constexpr std::size_t unit = Group > step ? Group : step;
     std::size_t i = 0;
-    while (count - i >= (Group > step ? Group : step)) {
+    while (count - i >= unit) {
       std::size_t some = count - i < block ? count - i : block;
-      some -= some % (Group > step ? Group : step);
-      const std::size_t index = i / Group;
-      const bool is_exact = invert(scale + index, some / Group, inverse);
-      block_of<Group>(reinterpret_cast<const unsigned char*>(src + i), dst + i, some, is_exact,
-                      scale + index, inverse, zero_point == nullptr ? nullptr : zero_point + index);
+      some -= some % unit;
+      const bool is_exact = invert(of.scale, some / Group, inverse);
+      block_of<Group>(reinterpret_cast<const unsigned char*>(src + i), dst + i, some, is_exact, of,
+                      inverse);
+      of = of.from(some / Group);
       i += some;
     }
-    for (; i < count; i += Group) {
-      const std::size_t index = i / Group;
-      run(src + i, dst + i, count - i < Group ? count - i : Group, scale[index],
-          zero_point == nullptr ? 0 : zero_point[index]);
-    }
+    for (; i < count; i += Group, of = of.from(1))
+      run(src + i, dst + i, count - i < Group ? count - i : Group, of);
   }
 
-  /// scale * (code - zero_point). Any count.
-  static void run_back(const unsigned char* src, float* dst, std::size_t count, float scale,
-                       std::int32_t zero_point) {
-    const u32 factor = ops::set(bit_cast<std::uint32_t>(scale));
-    const u32 shift = ops::set(static_cast<std::uint32_t>(zero_point + flipped_sign));
+  /// The numbers of codes that share a scale. Any count.
+  static void run_back(const unsigned char* src, float* dst, std::size_t count,
+                       const scales_and_offsets& of) {
+    if (of.minimum != nullptr) {
+      run_back_as<true>(src, dst, count, of);
+    } else {
+      run_back_as<false>(src, dst, count, of);
+    }
+  }
+  template <bool HasMinimum>
+  FEWBITS_INLINE static void run_back_as(const unsigned char* src, float* dst, std::size_t count,
+                                         const scales_and_offsets& of) {
+    const terms_back terms = look_up_back<HasMinimum>(of);
     unsigned char* const out = reinterpret_cast<unsigned char*>(dst);
     std::size_t i = 0;
     for (; count - i >= step; i += step) {
       FEWBITS_UNROLL
       for (std::size_t j = 0; j < 4; ++j)
-        back(src + i + j * lanes, out + 4 * (i + j * lanes), factor, shift);
+        back<HasMinimum>(src + i + j * lanes, out + 4 * (i + j * lanes), terms);
     }
-    for (; count - i >= lanes; i += lanes) back(src + i, out + 4 * i, factor, shift);
+    for (; count - i >= lanes; i += lanes) back<HasMinimum>(src + i, out + 4 * i, terms);
     if (i == count) return;
     unsigned char last_in[lanes] = {};
     unsigned char last_out[4 * lanes];
     __builtin_memcpy(last_in, src + i, count - i);
-    back(last_in, last_out, factor, shift);
+    back<HasMinimum>(last_in, last_out, terms);
     __builtin_memcpy(dst + i, last_out, 4 * (count - i));
+  }
+
+  static constexpr bool takes_groups_back(std::size_t group) {
+    return group != 0 && group % lanes == 0 && group <= block;
+  }
+  /// The same for groups, as `run_groups`.
+  template <std::size_t Group>
+  static void run_groups_back(const unsigned char* src, float* dst, std::size_t count,
+                              const scales_and_offsets& of) {
+    if (of.minimum != nullptr) {
+      run_groups_back_as<Group, true>(src, dst, count, of);
+    } else {
+      run_groups_back_as<Group, false>(src, dst, count, of);
+    }
+  }
+  template <std::size_t Group, bool HasMinimum>
+  FEWBITS_INLINE static void run_groups_back_as(const unsigned char* src, float* dst,
+                                                std::size_t count, scales_and_offsets of) {
+    unsigned char* const out = reinterpret_cast<unsigned char*>(dst);
+    std::size_t i = 0;
+    for (; count - i >= Group; i += Group, of = of.from(1)) {
+      const terms_back terms = look_up_back<HasMinimum>(of);
+      FEWBITS_UNROLL
+      for (std::size_t j = 0; j < Group; j += lanes)
+        back<HasMinimum>(src + i + j, out + 4 * (i + j), terms);
+    }
+    if (i != count) run_back(src + i, dst + i, count - i, of);
   }
 
  private:
@@ -252,8 +346,21 @@ struct byte_codes {
   static constexpr std::int32_t flipped_sign =
       is_signed_code<Code> && range::bits < 8 ? 1 << (range::bits - 1) : 0;
 
-  FEWBITS_INLINE static void back(const unsigned char* src, unsigned char* dst, u32 factor,
-                                  u32 shift) {
+  struct terms_back {
+    u32 factor, shift, minimum;
+  };
+  template <bool HasMinimum>
+  FEWBITS_INLINE static terms_back look_up_back(const scales_and_offsets& of) {
+    const std::int32_t zero = HasMinimum                 ? range::lowest
+                              : of.zero_point == nullptr ? 0
+                                                         : of.zero_point[0];
+    return {ops::set(bit_cast<std::uint32_t>(of.scale[0])),
+            ops::set(static_cast<std::uint32_t>(zero + flipped_sign)),
+            ops::set(HasMinimum ? bit_cast<std::uint32_t>(of.minimum[0]) : 0)};
+  }
+  template <bool HasMinimum>
+  FEWBITS_INLINE static void back(const unsigned char* src, unsigned char* dst,
+                                  const terms_back& of) {
     u32 code;
     if constexpr (is_signed_code<Code> && range::bits == 8) {
       code = ops::load8_signed(src);
@@ -261,7 +368,12 @@ struct byte_codes {
       code = ops::load8(src);
       if constexpr (flipped_sign != 0) code = ops::xor_(code, ops::set(flipped_sign));
     }
-    ops::store32(dst, ops::multiply_nearest(ops::float_bits(ops::sub(code, shift)), factor));
+    const u32 steps = ops::float_bits(ops::sub(code, of.shift));
+    if constexpr (HasMinimum) {
+      ops::store32(dst, ops::add_nearest(product(steps, of.factor), of.minimum));
+    } else {
+      ops::store32(dst, ops::multiply_nearest(steps, of.factor));
+    }
   }
 };
 
@@ -270,20 +382,19 @@ template <class Code, isa Isa>
   requires(!has_byte_vectors<Isa>)
 struct byte_codes<Code, Isa> {
   static constexpr bool takes_groups(std::size_t) { return false; }
-  static void run(const float* src, unsigned char* dst, std::size_t count, float scale,
-                  std::int32_t zero_point) {
+  static constexpr bool takes_groups_back(std::size_t) { return false; }
+  static void run(const float* src, unsigned char* dst, std::size_t count,
+                  const scales_and_offsets& of) {
     constexpr std::uint32_t mask = (1U << code_range<Code>::bits) - 1;
     for (std::size_t i = 0; i < count; ++i)
       dst[i] = static_cast<unsigned char>(
-          static_cast<std::uint32_t>(quantize_one<Code>(src[i], scale, zero_point)) & mask);
+          static_cast<std::uint32_t>(quantize_one<Code>(src[i], of)) & mask);
   }
-  static void run_back(const unsigned char* src, float* dst, std::size_t count, float scale,
-                       std::int32_t zero_point) {
-    for (std::size_t i = 0; i < count; ++i) {
-      constexpr std::int32_t sign = is_signed_code<Code> ? 1 << (code_range<Code>::bits - 1) : 0;
-      const std::int32_t code = (src[i] ^ sign) - sign;
-      dst[i] = scale * static_cast<float>(code - zero_point);
-    }
+  static void run_back(const unsigned char* src, float* dst, std::size_t count,
+                       const scales_and_offsets& of) {
+    constexpr std::int32_t sign = is_signed_code<Code> ? 1 << (code_range<Code>::bits - 1) : 0;
+    for (std::size_t i = 0; i < count; ++i)
+      dst[i] = dequantize_one<Code>((src[i] ^ sign) - sign, of);
   }
 };
 

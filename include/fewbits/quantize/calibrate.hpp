@@ -115,6 +115,12 @@ struct calibration_kernel {
                   calibration_report* report) {
     const default_control_word<Isa> control_word;
     const std::size_t cols = x.cols();
+    if (cols == 0)
+      for (std::size_t i = 0; i < Granularity::count(x.rows(), cols); ++i) {
+        const scale_and_zero none = rule.template find<Code, Isa>(floats());
+        scale[i] = none.scale;
+        if (zero_point != nullptr) zero_point[i] = none.zero_point;
+      }
     for (std::size_t i = 0; i < x.rows(); ++i)
       for (std::size_t begin = 0; begin < cols; begin += Granularity::length(cols)) {
         const std::size_t index = Granularity::index(i, begin, cols);
@@ -124,6 +130,45 @@ struct calibration_kernel {
         scale[index] = found.scale;
         if (zero_point != nullptr) zero_point[index] = found.zero_point;
       }
+  }
+};
+
+/// The scale and the minimum of stretches, of all rows together where `Granularity` is per_tensor.
+template <class Code, class Granularity, isa Isa>
+struct minimum_kernel {
+  static void all(const floats& x, float* scale, float* minimum) {
+    const default_control_word<Isa> control_word;
+    constexpr bool is_tensor = std::is_same_v<Granularity, per_tensor>;
+    const std::size_t cols = x.cols();
+    for (std::size_t i = 0; i < Granularity::count(x.rows(), cols); ++i)
+      scale[i] = 1, minimum[i] = 0;
+    bool is_empty = true;
+    value_range tensor{0, 0, 0};
+    for (std::size_t i = 0; i < x.rows(); ++i)
+      for (std::size_t begin = 0; begin < cols; begin += Granularity::length(cols)) {
+        const std::size_t count = Granularity::end(begin, cols) - begin;
+        const value_range found = range_kernel<Isa>::ends(x.row(i) + begin, count);
+        if constexpr (!is_tensor) {
+          const std::size_t index = Granularity::index(i, begin, cols);
+          scale[index] = scale_of(found);
+          minimum[index] = found.low;
+        } else if (found.skipped == 0) {  // any finite number
+          tensor.low = is_empty ? found.low : smaller(tensor.low, found.low);
+          tensor.high = is_empty ? found.high : larger(tensor.high, found.high);
+          is_empty = false;
+        }
+      }
+    if constexpr (is_tensor) {
+      *scale = scale_of(tensor);
+      *minimum = tensor.low;
+    }
+  }
+  FEWBITS_INLINE static float scale_of(const value_range& of) {
+    constexpr std::int32_t steps = code_range<Code>::highest - code_range<Code>::lowest;
+    const double width = static_cast<double>(of.high) - static_cast<double>(of.low);
+    if (width == 0.0) return 1;
+    const float scale = static_cast<float>(width / steps);
+    return scale > 0.0f ? finite_scale(scale, steps) : smallest_scale;
   }
 };
 
@@ -251,6 +296,26 @@ template <class Code, class Granularity, isa Isa = native>
     calibration_report* report = nullptr) {
   return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, {}, detail::mse_rule{},
                                                           report);
+}
+
+/// A scale and a minimum that map the range of the finite values, which need not hold 0, to the range of codes:
+/// minimum = low, scale = (high - low) / (number of codes - 1). A constant tensor has scale 1 and comes back exactly; one
+/// wider than the largest float is clipped to that width. Data and errors as `calibrate_absmax`.
+template <class Code, isa Isa = native, contiguous Src>
+[[nodiscard]] FEWBITS_INLINE affine_minimum<Code> calibrate_minimum(const Src& src) {
+  affine_minimum<Code> found{1, 0};
+  detail::minimum_kernel<Code, per_tensor, Isa>::all(detail::one_row(src), &found.scale,
+                                                     &found.minimum);
+  return found;
+}
+template <class Code, class Granularity, isa Isa = native>
+[[nodiscard]] FEWBITS_INLINE affine_minimum<Code, Granularity> calibrate_minimum(
+    const matrix_view<const float>& src, array_view<float> scales, array_view<float> minima) {
+  const affine_minimum<Code, Granularity> parameters{.scale = {scales.data(), scales.size()},
+                                                     .minimum = {minima.data(), minima.size()}};
+  detail::check_counts(parameters, src.rows(), src.cols());
+  detail::minimum_kernel<Code, Granularity, Isa>::all(src, scales.data(), minima.data());
+  return parameters;
 }
 
 }  // namespace FEWBITS_ABI

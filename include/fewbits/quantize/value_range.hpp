@@ -127,6 +127,36 @@ struct range_kernel {
     if (low > sign_bit) found.low = bit_cast<float>(low);
     return found;
   }
+
+  /// The smallest and the largest finite value; 0 and 0 where there are none.
+  static value_range ends(const float* src, std::size_t count) {
+    // Keys order like the numbers: the sign bit of a positive code set, all bits of a negative one flipped. Those of numbers
+    // that are not finite are left out.
+    u32 least = ops::set(~0U), most = ops::set(0);
+    const u32 limit = ops::set(infinity - 1), sign = ops::set(sign_bit), all = ops::set(~0U);
+    const auto look = [&](u32 x) {
+      const u32 negative = ops::sub(ops::set(0), ops::template shift_right<31>(x));
+      const u32 key = ops::xor_(x, ops::or_(negative, sign));
+      const auto out = ops::greater(magnitude(x), limit);
+      least = ops::min_(least, ops::select(out, all, key));
+      most = ops::max_(most, ops::select(out, ops::set(0), key));
+    };
+    const unsigned char* const in = reinterpret_cast<const unsigned char*>(src);
+    std::size_t i = 0;
+    for (; count - i >= lanes; i += lanes) look(ops::load32(in + 4 * i));
+    if (i != count) {
+      std::uint32_t last[lanes];
+      for (std::size_t k = 0; k < lanes; ++k) last[k] = infinity;
+      __builtin_memcpy(last, in + 4 * i, 4 * (count - i));
+      look(ops::load32(reinterpret_cast<const unsigned char*>(last)));
+    }
+    const std::uint32_t low = ~top(ops::xor_(least, all)), high = top(most);
+    if (high == 0) return {0, 0, count};
+    const auto number = [](std::uint32_t key) {
+      return bit_cast<float>(key >= sign_bit ? key ^ sign_bit : ~key);
+    };
+    return {number(low), number(high), 0};
+  }
 };
 
 /// The smallest positive float, so that a tiny tensor keeps a scale that can be divided by.
