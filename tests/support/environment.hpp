@@ -34,7 +34,9 @@ class flush_to_zero {
   }
   ~flush_to_zero() { __asm__ volatile("msr fpcr, %0" : : "r"(saved_)); }
 #else
-  flush_to_zero() = default;
+  // Not trivial, or compilers call the variable unused.
+  flush_to_zero() {}
+  ~flush_to_zero() {}
 #endif
   flush_to_zero(const flush_to_zero&) = delete;
   flush_to_zero& operator=(const flush_to_zero&) = delete;
