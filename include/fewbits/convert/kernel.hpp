@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The definition of `convert_kernel` for any pair, policy and instruction set: one of five steps.
+// The definition of `convert_kernel` for any pair, policy and instruction set: one of six steps.
 //
 // | step        | pairs                                    | how                                         |
 // | ----------- | ---------------------------------------- | ------------------------------------------- |
 // | copy_step   | the same format                          | NaN made quiet                              |
 // | lookup_step | at most 8 bits to at most 16 and to FP32 | byte tables in registers                    |
+// | shift_step  | E5M2 to FP16                             | shifted in 16-bit lanes                     |
 // | half_step   | FP16 and BF16 to at most 8 bits          | encoded in 16-bit lanes                     |
 // | lane_step   | anything that FP32 contains; from FP64   | to FP32, which is exact or rounds to odd,   |
 // |             | rounded to odd; to FP64                  | then encoded in 32-bit lanes                |
@@ -246,11 +247,18 @@ struct lane_step {
         return bit_cast<std::uint32_t>(static_cast<float>(format.max_code()));
       }
     } else if constexpr (is_exponent_of_fp32<To::format>) {
-      return 0U;
+      return largest_in<formats::fp32, To::format>;
     } else if constexpr (has_finite_encoding<formats::fp32, To::format, Policy.round, ops>()) {
       return largest_in<formats::fp32, To::format>;
     } else {
       return 0U;
+    }
+  }();
+  static constexpr bool is_e8m0 = [] {
+    if constexpr (is_basic_float<To>) {
+      return is_exponent_of_fp32<To::format>;
+    } else {
+      return false;
     }
   }();
   static constexpr bool takes_sign = [] {
@@ -271,7 +279,9 @@ struct lane_step {
   }();
 
   FEWBITS_INLINE static u32 code_ordinary(u32 x) {
-    if constexpr (is_basic_float<To>) {
+    if constexpr (is_e8m0) {
+      return round_code<formats::fp32, To::format, Policy.round, ops>(x, ops::set(0));
+    } else if constexpr (is_basic_float<To>) {
       return encode_finite<formats::fp32, To::format, Policy.round, ops>(x);
     } else {
       return encode_finite_integer<integer_format_of<To>, ops>(x);
@@ -286,6 +296,16 @@ struct lane_step {
     if constexpr (!std::is_same_v<To, fp32> && !is_exact && is_basic_float<To> && sizeof(To) <= 4 &&
                   is_natural && requires { ops::ordered(x[0], x[0]); }) {
       if (__builtin_expect(all_ordered<ops>(x), 1)) {
+        FEWBITS_UNROLL
+        for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
+        return;
+      }
+    } else if constexpr (is_e8m0 && largest_ordinary != 0) {
+      // What is below the normal numbers wraps to the large ones.
+      u32 above[vectors];
+      FEWBITS_UNROLL
+      for (std::size_t i = 0; i < vectors; ++i) above[i] = ops::sub(x[i], ops::set(0x800000));
+      if (__builtin_expect(all_within<ops>(above, 0xffffffff, largest_ordinary - 0x800000), 1)) {
         FEWBITS_UNROLL
         for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
         return;
@@ -406,6 +426,29 @@ struct half_step {
   }
 };
 
+/// E5M2 to FP16, which has the same exponents.
+template <class From, class To, cast_policy Policy, isa Isa>
+struct shift_step {
+  using ops = vec16<Isa>;
+  static constexpr std::size_t lanes = 2 * static_cast<std::size_t>(vec<Isa>::lanes);
+
+  static constexpr bool exists = [] {
+    if constexpr (!std::is_same_v<From, fp8_e5m2> || !std::is_same_v<To, fp16>) {
+      return false;
+    } else {
+      return Policy.over != overflow::saturate &&
+             requires(unsigned char* dst) { ops::store16(dst, ops::load8(dst)); };
+    }
+  }();
+
+  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
+    const auto x = decode_scaled<fp8_e5m2::format, ops>(ops::load8(src));
+    const auto magnitude = ops::and_(x, ops::set(0x7fff));
+    ops::store16(dst, ops::select(ops::greater(magnitude, ops::set(0x7c00)),
+                                  ops::or_(x, ops::set(0x200)), x));
+  }
+};
+
 /// Without a change of format there is nothing to do but to make NaN quiet, which compilers vectorise.
 template <class Element>
 struct copy_step {
@@ -470,6 +513,8 @@ struct convert_kernel {
       return detail::copy_step<From>{};
     } else if constexpr (is_lookup) {
       return detail::lookup_step<From, To, Policy, Isa>{};
+    } else if constexpr (detail::shift_step<From, To, Policy, Isa>::exists) {
+      return detail::shift_step<From, To, Policy, Isa>{};
     } else if constexpr (detail::half_step<From, To, Policy, Isa>::exists) {
       return detail::half_step<From, To, Policy, Isa>{};
     } else if constexpr (detail::lane_step<From, To, Policy, Isa>::exists) {

@@ -120,6 +120,11 @@ struct vec<Isa> {
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return vcgtq_u32(a, b); }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return vceqq_u32(a, b); }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return vbslq_u32(where, a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return vminvq_u32(where) == ~0U; }
+  FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
+    const u32 magnitude = set(0x7fffffff);
+    return vmaxvq_u32(max_(and_(a, magnitude), and_(b, magnitude))) <= 0x7f800000;
+  }
   FEWBITS_INLINE static mask carries(u32 a, u32 b) { return vcgtq_u32(a, vmvnq_u32(b)); }
   FEWBITS_INLINE static u32 float_bits(u32 x) {
     return vreinterpretq_u32_f32(vcvtq_f32_s32(vreinterpretq_s32_u32(x)));
@@ -142,9 +147,13 @@ struct vec<Isa> {
     __asm__("fdiv %0.4s, %1.4s, %2.4s" : "=w"(quotient) : "w"(a), "w"(b));
     return quotient;
   }
-  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
+  template <rounding Mode>
+  FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
     __asm__("fmla %0.4s, %1.4s, %2.4s" : "+w"(c) : "w"(a), "w"(b));
     return c;
+  }
+  FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
+    return fma<rounding::nearest_even>(a, b, c);
   }
 
   /// fcvtns saturates, and has 0 for NaN.
@@ -198,12 +207,10 @@ struct vec<Isa> {
     return vreinterpretq_u32_f32(vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(src))));
   }
   template <rounding Mode>
-    requires(Mode == rounding::nearest_even)
   FEWBITS_INLINE static void store_half(unsigned char* dst, u32 x) {
     vst1_u8(dst, vreinterpret_u8_f16(vcvt_f16_f32(floats(x))));
   }
   template <rounding Mode>
-    requires(Mode == rounding::nearest_even)
   FEWBITS_INLINE static u32 load64(const unsigned char* src) {
     return vreinterpretq_u32_f32(vcvt_high_f32_f64(vcvt_f32_f64(doubles(src)), doubles(src + 16)));
   }
@@ -240,6 +247,9 @@ struct vec16<Isa> {
   FEWBITS_INLINE static u16 load16(const unsigned char* src) {
     return vreinterpretq_u16_u8(vld1q_u8(src));
   }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u16 x) {
+    vst1q_u8(dst, vreinterpretq_u8_u16(x));
+  }
   FEWBITS_INLINE static void store8(unsigned char* dst, u16 a, u16 b) {
     vst1q_u8(dst, vuzp1q_u8(vreinterpretq_u8_u16(a), vreinterpretq_u8_u16(b)));
   }
@@ -275,6 +285,7 @@ struct vec16<Isa> {
   FEWBITS_INLINE static mask greater(u16 a, u16 b) { return vcgtq_u16(a, b); }
   FEWBITS_INLINE static mask equal(u16 a, u16 b) { return vceqq_u16(a, b); }
   FEWBITS_INLINE static u16 select(mask where, u16 a, u16 b) { return vbslq_u16(where, a, b); }
+  FEWBITS_INLINE static bool all(mask where) { return vec<Isa>::all(vreinterpretq_u32_u16(where)); }
   FEWBITS_INLINE static u16 merge(u16 bits, u16 a, u16 b) { return vbslq_u16(bits, a, b); }
 
   FEWBITS_INLINE static typename vec<Isa>::u32 widen_low(u16 x) {
@@ -284,7 +295,8 @@ struct vec16<Isa> {
     return vreinterpretq_u32_f32(vcvt_high_f32_f16(vreinterpretq_f16_u16(x)));
   }
 #if defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
-  FEWBITS_INLINE static u16 fma_nearest(u16 a, u16 b, u16 c)
+  template <rounding Mode>
+  FEWBITS_INLINE static u16 fma(u16 a, u16 b, u16 c)
     requires has_neon_fp16<Isa>
   {
     __asm__("fmla %0.8h, %1.8h, %2.8h" : "+w"(c) : "w"(a), "w"(b));

@@ -148,7 +148,7 @@ struct vec {
 
 /// `lanes` lanes of 16 bits in a register `u16`, where the instruction set has them: the operations of
 /// `vec` by the same names, on numbers below 2^15 where those take numbers below 2^31. Shifts by a lane's
-/// own count, merge and fma_nearest, of fp16, as far as there are instructions. And:
+/// own count, merge and fma, of fp16, as far as there are instructions. And:
 ///
 /// | operation            | result                                                               |
 /// | -------------------- | -------------------------------------------------------------------- |

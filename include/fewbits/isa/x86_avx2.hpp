@@ -269,6 +269,7 @@ struct vec16<Isa> {
   using mask = __m256i;
 
   FEWBITS_INLINE static u16 load16(const unsigned char* src) { return vec<Isa>::load32(src); }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u16 x) { vec<Isa>::store32(dst, x); }
   FEWBITS_INLINE static u16 load8(const unsigned char* src) {
     return _mm256_cvtepu8_epi16(_mm_loadu_si128(vec<Isa>::m128(src)));
   }

@@ -268,6 +268,7 @@ struct vec16<Isa> {
   using mask = __mmask32;
 
   FEWBITS_INLINE static u16 load16(const unsigned char* src) { return _mm512_loadu_si512(src); }
+  FEWBITS_INLINE static void store16(unsigned char* dst, u16 x) { _mm512_storeu_si512(dst, x); }
   FEWBITS_INLINE static u16 load8(const unsigned char* src) {
     return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(src)));
   }
@@ -312,11 +313,13 @@ struct vec16<Isa> {
     return _mm512_castps_si512(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(x, 1)));
   }
 #if defined(__AVX512FP16__)
-  FEWBITS_INLINE static u16 fma_nearest(u16 a, u16 b, u16 c)
+  template <rounding Mode>
+  FEWBITS_INLINE static u16 fma(u16 a, u16 b, u16 c)
     requires(Isa.has(feature::avx512fp16))
   {
+    constexpr int how = vec<Isa>::template direction<Mode> | _MM_FROUND_NO_EXC;
     return _mm512_castph_si512(_mm512_fmadd_round_ph(_mm512_castsi512_ph(a), _mm512_castsi512_ph(b),
-                                                     _mm512_castsi512_ph(c), vec<Isa>::nearest));
+                                                     _mm512_castsi512_ph(c), how));
   }
 #endif
 };
