@@ -3,6 +3,7 @@
 // where an instruction set offers them.
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
+#include <fewbits/value/rounding.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -84,6 +85,14 @@ void check_words() {
   check(
       "equal", [](auto a, auto b) { return Ops::select(Ops::equal(a, b), a, Ops::set(7)); },
       [](u32 a, u32 b) { return a == b ? a : 7; });
+  // As many lanes as are equal, and all but one.
+  word some[sizeof(typename Ops::u16) / 2] = {};
+  ASSERT_TRUE(Ops::all(Ops::equal(Ops::load16(bytes_of(some)), Ops::set(0))));
+  for (word& lane : some) {
+    lane = 1;
+    ASSERT_FALSE(Ops::all(Ops::equal(Ops::load16(bytes_of(some)), Ops::set(0))));
+    lane = 0;
+  }
   check_pairs<Ops>(
       "greater", below, below,
       [](auto a, auto b) { return Ops::select(Ops::greater(a, b), a, Ops::set(7)); },
@@ -137,7 +146,9 @@ void check_bytes_of_words() {
 /// Sums of a product of powers of two and a multiple of it: rounded once, to nearest even.
 template <class Ops>
 void check_fma_of_halves() {
-  if constexpr (requires(typename Ops::u16 x) { Ops::fma_nearest(x, x, x); }) {
+  if constexpr (requires(typename Ops::u16 x) {
+                  Ops::template fma<fb::rounding::nearest_even>(x, x, x);
+                }) {
     const fb::detail::default_control_word<fb::native> control_word;
     constexpr std::size_t lanes = static_cast<std::size_t>(Ops::lanes);
     // (1 + 2^-10)^2 = 1 + 2^-9 + 2^-20; less 1 and 2^-9 the last term, which a product rounded before
@@ -150,7 +161,8 @@ void check_fma_of_halves() {
           example{0x6800, 0x3c00, 0x4200, 0x6802}, example{0x0001, 0x3c00, 0x0001, 0x0002},
           example{0x7bff, 0x4000, 0x0000, 0x7c00}}) {
       word out[lanes];
-      put(out, Ops::fma_nearest(Ops::set(one.a), Ops::set(one.b), Ops::set(one.c)));
+      put(out, Ops::template fma<fb::rounding::nearest_even>(Ops::set(one.a), Ops::set(one.b),
+                                                             Ops::set(one.c)));
       for (std::size_t i = 0; i < lanes; ++i) ASSERT_EQ(out[i], one.want) << "lane " << i;
     }
   } else {
