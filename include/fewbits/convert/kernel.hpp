@@ -364,9 +364,16 @@ struct lane_step {
   }
 
   FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst) {
-    u32 x[vectors];
-    load_all(src, x);
-    store_all(dst, x);
+    if constexpr (std::is_same_v<From, fp64> && by_half_instruction &&
+                  requires { ops::template store_half_of64<Policy.round>(dst, src); }) {
+      FEWBITS_UNROLL
+      for (std::size_t i = 0; i < lanes; i += ops::lanes)
+        ops::template store_half_of64<Policy.round>(dst + 2 * i, src + 8 * i);
+    } else {
+      u32 x[vectors];
+      load_all(src, x);
+      store_all(dst, x);
+    }
   }
 };
 

@@ -44,6 +44,7 @@ inline namespace FEWBITS_ABI {
 /// | store8(dst, a, b, c, d) | the lanes of a, b, c, d, which are below 2^8                      |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
 /// | store_half<mode>(dst, x) | floats as fp16, as `convert<fp16, mode>`                         |
+/// | store_half_of64<mode>(dst, src) | the doubles at src as fp16, as `convert<fp16, mode>`      |
 /// | store_bf16(dst, a, b) | floats as bf16, to nearest even                                     |
 /// | load64<mode>          | the same of the next doubles, under a `control_word` of the mode    |
 /// | load64_to_odd         | the same, rounded to odd                                            |

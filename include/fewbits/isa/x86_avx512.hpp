@@ -230,6 +230,18 @@ struct vec<Isa> {
     _mm512_storeu_pd(dst, _mm512_cvtps_pd(low));
     _mm512_storeu_pd(dst + 64, _mm512_cvtps_pd(high));
   }
+#if defined(__AVX512FP16__)
+  template <rounding Mode>
+  FEWBITS_INLINE static void store_half_of64(unsigned char* dst, const unsigned char* src)
+    requires(Isa.has(feature::avx512fp16))
+  {
+    constexpr int how = direction<Mode> | _MM_FROUND_NO_EXC;
+    const __m128h low = _mm512_cvt_roundpd_ph(_mm512_loadu_pd(src), how);
+    const __m128h high = _mm512_cvt_roundpd_ph(_mm512_loadu_pd(src + 64), how);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst), _mm_castph_si128(low));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(dst + 16), _mm_castph_si128(high));
+  }
+#endif
 #if defined(__AVX512BF16__)
   /// The instruction reads subnormal numbers as zero, so they go another way, in the rare vector that
   /// has some.
