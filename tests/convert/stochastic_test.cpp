@@ -339,7 +339,7 @@ TEST(StochasticRanges, AreExactOnAverage) {
 }
 
 // The most elements that a kernel takes at once.
-constexpr std::size_t widest_step = 64;
+constexpr std::size_t widest_step = 128;
 constexpr std::size_t longest = 3 * widest_step + 1;
 constexpr unsigned char untouched = 0xa5;
 
@@ -369,8 +369,8 @@ sample sample_of(const conversion& row, std::size_t count) {
 }
 
 // Around the last block that shares the upper half of its counter with the one before it, and the last.
-constexpr u64 offsets[] = {0,           1, 2, 3, 4, 63, (u64{1} << 34) - 70, (u64{1} << 34) - 1,
-                           ~u64{0} - 66};
+constexpr u64 offsets[] = {
+    0, 1, 2, 3, 4, 63, (u64{1} << 34) - 200, (u64{1} << 34) - 1, ~u64{0} - 150};
 
 TEST(StochasticRanges, HaveTheBitsOfSingleNumbersAtAnyLengthAndOffset) {
   const guard_page::buffer src_memory(8 * longest), dst_memory(8 * longest);

@@ -22,10 +22,10 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// The words of `philox` in vectors: four, in the order of the elements, for the `lanes` blocks from a
-/// given one on.
+/// The words of `philox` in vectors, in the order of the elements, for the `blocks` blocks from a given
+/// one on.
 ///
-/// Two vectors hold the blocks, one in each pair of lanes: the counter of a block needs no more than its
+/// Half as many vectors hold the blocks, one in each pair of lanes: the counter of a block needs no more than its
 /// even lane, and its products fill the pair. The counters' words 1 to 3 are constants, so that much of
 /// the first rounds is done once.
 template <isa Isa>
@@ -34,17 +34,23 @@ class philox_vectors {
   using u32 = typename ops::u32;
   static constexpr std::uint32_t lanes = static_cast<std::uint32_t>(ops::lanes);
   static constexpr bool has_pairs = requires(u32 x) { ops::multiply_pairs(x, x); };
+  /// How many vectors of blocks go through the rounds together. A round takes 7 cycles, in which two are
+  /// too few to keep the multipliers busy; four need 26 registers.
+  static constexpr std::uint32_t width = has_pairs && lanes >= 16 ? 4 : 2;
 
  public:
+  static constexpr std::uint32_t vectors = 2 * width;
+  static constexpr std::uint32_t blocks = width * lanes / 2;
+
   FEWBITS_INLINE philox_vectors(std::uint64_t seed, std::uint64_t block) : seed_(seed) {
     if constexpr (has_pairs) set_keys(philox_high(block));
   }
 
-  FEWBITS_INLINE void get(std::uint64_t block, u32 (&words)[4]) {
+  FEWBITS_INLINE void get(std::uint64_t block, u32 (&words)[vectors]) {
     if constexpr (has_pairs) {
       const std::uint32_t low = static_cast<std::uint32_t>(block);
       const std::uint32_t high = philox_high(block);
-      if (low <= 0U - lanes) {
+      if (low <= 0U - blocks) {
         if (high != high_) set_keys(high);
         get_pairs(low, words);
         return;
@@ -54,14 +60,14 @@ class philox_vectors {
   }
 
  private:
-  /// The blocks of `pairs` vectors 0 and 1: unpacking the low pairs of the four lanes, then the high
-  /// ones, puts them in order.
+  /// The numbers of the blocks in each lane: unpacking the low pairs of the four lanes, then the high
+  /// ones, puts their words in order.
   struct block_numbers {
-    std::uint32_t of_lane[2 * lanes];
+    std::uint32_t of_lane[width * lanes];
   };
   FEWBITS_INLINE static constexpr block_numbers count_blocks() {
     block_numbers counted{};
-    for (std::uint32_t i = 0; i < 2 * lanes; ++i)
+    for (std::uint32_t i = 0; i < width * lanes; ++i)
       counted.of_lane[i] = i / lanes * (lanes / 2) + i % lanes / 4 + i % 4 / 2 * (lanes / 4);
     return counted;
   }
@@ -71,16 +77,16 @@ class philox_vectors {
     return ops::load32(reinterpret_cast<const unsigned char*>(src));
   }
 
-  FEWBITS_NOINLINE void get_blocks(std::uint64_t block, u32 (&words)[4]) const {
-    philox_block blocks[lanes];
-    for (std::uint32_t i = 0; i < lanes; ++i) {
+  FEWBITS_NOINLINE void get_blocks(std::uint64_t block, u32 (&words)[vectors]) const {
+    philox_block made[blocks];
+    for (std::uint32_t i = 0; i < blocks; ++i) {
       const std::uint64_t number = block + i;
-      blocks[i] =
+      made[i] =
           philox4x32({{static_cast<std::uint32_t>(number), philox_high(number), 0, 0}}, seed_);
     }
-    unsigned char bytes[sizeof(blocks)];
-    __builtin_memcpy(bytes, blocks, sizeof(blocks));
-    for (std::uint32_t i = 0; i < 4; ++i) words[i] = ops::load32(bytes + i * lanes * 4);
+    unsigned char bytes[sizeof(made)];
+    __builtin_memcpy(bytes, made, sizeof(made));
+    for (std::uint32_t i = 0; i < vectors; ++i) words[i] = ops::load32(bytes + i * lanes * 4);
   }
 
   /// What the rounds exclusive-or to word 0 and word 2, with the constants of the first three rounds.
@@ -98,16 +104,15 @@ class philox_vectors {
     }
   }
 
-  FEWBITS_INLINE void get_pairs(std::uint32_t low, u32 (&words)[4]) const {
+  FEWBITS_INLINE void get_pairs(std::uint32_t low, u32 (&words)[vectors]) const {
     const u32 multiplier0 = ops::set(philox_multiplier[0]);
     const u32 multiplier1 = ops::set(philox_multiplier[1]);
     // Words 1 and 3 are what is in the even lanes of the products.
-    u32 word0[2], product1[2], word2[2], product0[2];
+    u32 word0[width], product1[width], word2[width], product0[width];
     FEWBITS_UNROLL
-    for (int i = 0; i < 2; ++i) {
-      product0[i] = ops::multiply_pairs(
-          ops::add(ops::set(low), load(numbers.of_lane + static_cast<std::uint32_t>(i) * lanes)),
-          multiplier0);
+    for (std::uint32_t i = 0; i < width; ++i) {
+      product0[i] = ops::multiply_pairs(ops::add(ops::set(low), load(numbers.of_lane + i * lanes)),
+                                        multiplier0);
       word2[i] = ops::xor_(ops::swap_pairs(product0[i]), keys_[0][1]);
       product1[i] = ops::multiply_pairs(word2[i], multiplier1);
       word0[i] = ops::xor_(ops::swap_pairs(product1[i]), keys_[1][0]);
@@ -118,7 +123,7 @@ class philox_vectors {
       const u32 key0 = keys_[round][0];
       const u32 key1 = keys_[round][1];
       FEWBITS_UNROLL
-      for (int i = 0; i < 2; ++i) {
+      for (std::uint32_t i = 0; i < width; ++i) {
         const u32 left = ops::multiply_pairs(word0[i], multiplier0);
         const u32 right = ops::multiply_pairs(word2[i], multiplier1);
         const u32 left_high = ops::swap_pairs(left);
@@ -153,24 +158,62 @@ inline constexpr bool has_stochastic_codec =
 template <rounding Mode, std::uint32_t last_field, class Ops>
 FEWBITS_INLINE typename Ops::u32 count_fractions(typename Ops::u32 magnitude) {
   using u32 = typename Ops::u32;
-  if constexpr (Mode == rounding::stochastic && requires(u32 x) { Ops::add_nearest(x, x); }) {
-    // The last place of the sum, and the last bits of its code, count them.
-    const u32 magic = Ops::set(last_field << 23);
-    return Ops::sub(Ops::add_nearest(magnitude, magic), magic);
-  } else {
-    const u32 one = Ops::set(1);
-    const u32 field = Ops::max_(Ops::template shift_right<23>(magnitude), one);
-    const u32 significand = Ops::sub(magnitude, Ops::template shift_left<23>(Ops::sub(field, one)));
-    const u32 drop = Ops::min_(Ops::sub(Ops::set(last_field), field), Ops::set(31));
-    if constexpr (Mode == rounding::stochastic_a) return Ops::shift_right(significand, drop);
-    u32 bias = Ops::shift_left(one, Ops::sub(drop, one));
-    if constexpr (Mode == rounding::stochastic)
-      bias = Ops::add(Ops::sub(bias, one), Ops::and_(Ops::shift_right(significand, drop), one));
-    return Ops::shift_right(Ops::add(significand, bias), drop);
-  }
+  const u32 one = Ops::set(1);
+  const u32 field = Ops::max_(Ops::template shift_right<23>(magnitude), one);
+  const u32 significand = Ops::sub(magnitude, Ops::template shift_left<23>(Ops::sub(field, one)));
+  const u32 drop = Ops::min_(Ops::sub(Ops::set(last_field), field), Ops::set(31));
+  if constexpr (Mode == rounding::stochastic_a) return Ops::shift_right(significand, drop);
+  u32 bias = Ops::shift_left(one, Ops::sub(drop, one));
+  if constexpr (Mode == rounding::stochastic)
+    bias = Ops::add(Ops::sub(bias, one), Ops::and_(Ops::shift_right(significand, drop), one));
+  return Ops::shift_right(Ops::add(significand, bias), drop);
 }
 
-/// FP32 magnitudes, at most that after the largest finite one, rounded to magnitude codes of `Format`.
+/// Whether float operations can do it, as `encode_finite` does; the number after the largest finite one is
+/// among the inputs here, and one more bit among the results.
+template <float_format Format, rounding Mode, class Ops>
+FEWBITS_INLINE constexpr bool rounds_by_remainder() {
+  constexpr int drop = 23 - Format.mantissa_bits;
+  return Mode == rounding::stochastic &&
+         requires(typename Ops::u32 x) {
+           Ops::fma_nearest(x, x, x);
+           Ops::nearest_integer(x);
+         } && has_finite_encoding<formats::fp32, Format, rounding::nearest_even, Ops>() &&
+         !shares_exponents<formats::fp32, Format> && Format.max_exponent() + 1 + drop <= 127 &&
+         Format.min_exponent() + 127 >= 32 + Format.mantissa_bits &&
+         (std::uint64_t{1} << Format.bits()) + (std::uint64_t{2} << Format.mantissa_bits) <=
+             std::uint64_t{1} << 23;
+}
+
+/// `round_stochastically` by float operations. The sum of `encode_finite` rounds to the nearest quanta; what
+/// it lacks or has too much is exact, and its count of 2^-32 quanta modulo 2^32 is the fraction above the
+/// quanta below, of which there is one less where the remainder is negative. (Half a quantum counts 2^31,
+/// the pattern of both signs.)
+template <float_format Format, class Ops>
+FEWBITS_INLINE typename Ops::u32 round_by_remainder(typename Ops::u32 magnitude,
+                                                    typename Ops::u32 random) {
+  using u32 = typename Ops::u32;
+  constexpr int drop = 23 - Format.mantissa_bits;
+  constexpr std::uint32_t e_min = min_field<formats::fp32, Format>;
+  constexpr std::uint32_t offset =
+      (0U - (e_min << Format.mantissa_bits)) & ((1U << Format.bits()) - 1);
+  constexpr std::uint32_t magic = static_cast<std::uint32_t>(drop + 127) << 23 | offset;
+  // 2^32 over the quantum of a binade with the field b has the field 286 + mantissa_bits - b.
+  constexpr std::uint32_t inverse = static_cast<std::uint32_t>(286 + Format.mantissa_bits) << 23;
+  constexpr std::uint32_t minus_one = 0xbf800000;
+  const u32 binade = Ops::and_(Ops::max_(magnitude, Ops::set(e_min << 23)), Ops::set(0x7f800000));
+  const u32 sum = Ops::fma_nearest(binade, Ops::set(magic), magnitude);
+  const u32 nearest = Ops::fma_nearest(binade, Ops::set(magic | 0x80000000), sum);
+  const u32 remainder = Ops::fma_nearest(Ops::set(minus_one), nearest, magnitude);
+  const u32 count =
+      Ops::nearest_integer(Ops::multiply_nearest(remainder, Ops::sub(Ops::set(inverse), binade)));
+  const u32 code = Ops::sub(Ops::add(sum, Ops::template shift_right<drop>(binade)),
+                            Ops::template shift_right<31>(remainder));
+  return Ops::select(Ops::carries(count, random), Ops::add(code, Ops::set(1)), code);
+}
+
+/// FP32 magnitudes, at most that after the largest finite one, rounded to magnitude codes of `Format`, in
+/// the low `Format.bits()` bits; those above are arbitrary.
 ///
 /// With S the significand of 24 bits and d the bits that the format does not keep, the rule of
 /// `rounds_up` counts the fraction below the kept bits in units of 2^-32, rounded to an integer, and goes
@@ -190,6 +233,8 @@ FEWBITS_INLINE typename vec<Isa>::u32 round_stochastically(typename vec<Isa>::u3
     // d is the same everywhere, and the carry goes where it belongs.
     const u32 fraction = ops::template shift_right<32 - drop>(random);
     return ops::template shift_right<drop>(ops::add(magnitude, fraction));
+  } else if constexpr (rounds_by_remainder<Format, Mode, ops>()) {
+    return round_by_remainder<Format, ops>(magnitude, random);
   } else {
     // The field at which d is 32.
     constexpr bool exceeds32 = e_min > 33 - drop;
@@ -239,6 +284,8 @@ FEWBITS_INLINE typename vec<Isa>::u32 encode_stochastically(typename vec<Isa>::u
   const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
   u32 code =
       round_stochastically<Format, Policy.round, Isa>(ops::min_(magnitude, ops::set(cap)), random);
+  if constexpr (!is_capped || !Format.has_negative_zero())
+    code = ops::and_(code, ops::set(low32(Format.sign_mask() | Format.magnitude_mask())));
   if constexpr (!is_capped) {
     if constexpr (overflowed != largest + 1)
       code = ops::select(ops::greater(code, ops::set(largest)), ops::set(overflowed), code);
@@ -247,15 +294,14 @@ FEWBITS_INLINE typename vec<Isa>::u32 encode_stochastically(typename vec<Isa>::u
   if constexpr (!(is_capped && nan == cap_code)) {
     u32 codes = ops::set(nan);
     if constexpr (Format.nan == nan_encoding::ieee)
-      codes = ops::or_(codes, ops::and_(ops::template shift_right<drop>(magnitude),
-                                        ops::set(low32(Format.mantissa_mask()))));
+      codes = ops::or_(codes, ops::template shift_right<drop>(magnitude));
     code = ops::select(ops::greater(magnitude, ops::set(infinity)), codes, code);
   }
-  const u32 sign = ops::and_(ops::template shift_right<32 - Format.bits()>(x),
-                             ops::set(low32(Format.sign_mask())));
+  const u32 shifted = ops::template shift_right<32 - Format.bits()>(x);
   if constexpr (Format.has_negative_zero()) {
-    return ops::or_(code, sign);
+    return merge<ops>(low32(Format.magnitude_mask()), code, shifted);
   } else {
+    const u32 sign = ops::and_(shifted, ops::set(low32(Format.sign_mask())));
     return ops::select(ops::equal(code, ops::set(0)), code, ops::or_(code, sign));
   }
 }
@@ -266,7 +312,9 @@ struct stochastic_kernel {
   using ops = vec<Isa>;
   using u32 = typename ops::u32;
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
-  static constexpr std::size_t step = 4 * lanes;
+  using generator = philox_vectors<Isa>;
+  static constexpr std::size_t group = 4 * lanes;
+  static constexpr std::size_t step = generator::vectors * lanes;
 
   FEWBITS_INLINE static constexpr bool is_vector_pair() {
     if constexpr (floating<To>) {
@@ -306,7 +354,7 @@ struct stochastic_kernel {
     }
   }
 
-  /// A step, with these words.
+  /// A group of four vectors, with these words.
   FEWBITS_INLINE static void round(const unsigned char* src, unsigned char* dst,
                                    const u32 (&words)[4]) {
     if constexpr (is_vector_pair()) {
@@ -317,9 +365,9 @@ struct stochastic_kernel {
         x[i] = encode_stochastically<format_of<To>, Policy, Isa>(x[i], words[i]);
       store(dst, x);
     } else {
-      unsigned char bytes[4 * step];
+      unsigned char bytes[4 * group];
       for (std::size_t i = 0; i < 4; ++i) ops::store32(bytes + i * lanes * 4, words[i]);
-      for (std::size_t i = 0; i < step; ++i) {
+      for (std::size_t i = 0; i < group; ++i) {
         From from;
         std::uint32_t word;
         __builtin_memcpy(&from, src + i * sizeof(From), sizeof(From));
@@ -330,17 +378,22 @@ struct stochastic_kernel {
     }
   }
 
-  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst,
-                                   philox_vectors<Isa>& random, std::uint64_t block) {
-    u32 words[4];
+  FEWBITS_INLINE static void apply(const unsigned char* src, unsigned char* dst, generator& random,
+                                   std::uint64_t block) {
+    u32 words[generator::vectors];
     random.get(block, words);
-    round(src, dst, words);
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < step; i += group) {
+      const std::size_t first = i / lanes;
+      const u32 own[4] = {words[first], words[first + 1], words[first + 2], words[first + 3]};
+      round(src + i * sizeof(From), dst + i * sizeof(To), own);
+    }
   }
 
   /// `count` elements, the first of which takes word `skip` of the block.
   FEWBITS_INLINE static void apply_some(const unsigned char* src, unsigned char* dst,
-                                        std::size_t count, philox_vectors<Isa>& random,
-                                        std::uint64_t block, std::size_t skip) {
+                                        std::size_t count, generator& random, std::uint64_t block,
+                                        std::size_t skip) {
     unsigned char in[sizeof(From) * step] = {};
     unsigned char out[sizeof(To) * step];
     __builtin_memcpy(in + skip * sizeof(From), src, count * sizeof(From));
@@ -353,17 +406,17 @@ struct stochastic_kernel {
     const default_control_word<Isa> control_word;
     std::uint64_t block = offset / 4;
     std::size_t skip = static_cast<std::size_t>(offset % 4);
-    philox_vectors<Isa> random(seed, block);
+    generator random(seed, block);
     std::size_t i = 0;
     // A loop for what surrounds the whole steps, so that its code is there once.
     while (i < count) {
       if (skip == 0)
-        for (; count - i >= step; i += step, block += lanes)
+        for (; count - i >= step; i += step, block += generator::blocks)
           apply(src + i * sizeof(From), dst + i * sizeof(To), random, block);
       const std::size_t rest = count - i < step - skip ? count - i : step - skip;
       apply_some(src + i * sizeof(From), dst + i * sizeof(To), rest, random, block, skip);
       i += rest;
-      block += lanes;
+      block += generator::blocks;
       skip = 0;
     }
   }
