@@ -13,3 +13,6 @@
 #include <fewbits/quantize/calibrate.hpp>
 #include <fewbits/quantize/dynamic.hpp>
 #include <fewbits/quantize/granularity.hpp>
+#include <fewbits/quantize/observer.hpp>
+#include <fewbits/quantize/report.hpp>
+#include <fewbits/quantize/requantize.hpp>

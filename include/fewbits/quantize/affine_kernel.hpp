@@ -39,28 +39,59 @@ struct scales_and_offsets {
 };
 enum class code_offset : unsigned char { none, zero_point, minimum };
 
-/// The code of `x`: (x - minimum) / scale, each operation rounded to FP32, rounded to an integer, plus the code of
-/// zero or the lowest, within the range. The quotient is clamped before it is rounded; the ends are integers, so the
-/// order does not matter and no float too large for an integer is converted. NaN counts as zero.
+/// The code that is added to the rounded quotient.
+template <class Code>
+FEWBITS_INLINE std::int32_t code_shift(const scales_and_offsets& of) {
+  if (of.minimum != nullptr) return code_range<Code>::lowest;
+  return of.zero_point == nullptr ? 0 : *of.zero_point;
+}
+
+/// (x - minimum) / scale, each operation rounded to FP32, as bits. NaN counts as zero before a minimum is subtracted.
+FEWBITS_INLINE std::uint32_t quotient_of(float x, const scales_and_offsets& of) {
+  std::uint32_t bits = bit_cast<std::uint32_t>(x);
+  if (of.minimum != nullptr)
+    bits = one_float::add_floats(is_nan_code<formats::fp32>(bits) ? 0 : bits,
+                                 bit_cast<std::uint32_t>(*of.minimum) ^ 0x80000000);
+  return one_float::divide_floats(bits, bit_cast<std::uint32_t>(*of.scale));
+}
+
+/// The code of `x`: the quotient rounded to an integer, plus the code of zero or the lowest, within the range. The quotient
+/// is clamped before it is rounded; the ends are integers, so the order does not matter and no float too large for an
+/// integer is converted. NaN gives the code of zero.
 template <class Code, rounding Mode = rounding::nearest_even>
 FEWBITS_INLINE std::int32_t quantize_one(float x, const scales_and_offsets& of,
                                          std::uint32_t random = 0) {
-  std::int32_t shift = of.zero_point == nullptr ? 0 : *of.zero_point;
-  if (of.minimum != nullptr) {
-    shift = code_range<Code>::lowest;
-    x = is_nan_code<formats::fp32>(bit_cast<std::uint32_t>(x)) ? 0.0f : x;
-    x = bit_cast<float>(one_float::add_floats(bit_cast<std::uint32_t>(x),
-                                              bit_cast<std::uint32_t>(*of.minimum) ^ 0x80000000));
-  }
+  const std::int32_t shift = code_shift<Code>(of);
   const float low = static_cast<float>(code_range<Code>::lowest - shift);
   const float high = static_cast<float>(code_range<Code>::highest - shift);
-  const std::uint32_t bits =
-      one_float::divide_floats(bit_cast<std::uint32_t>(x), bit_cast<std::uint32_t>(*of.scale));
+  const std::uint32_t bits = quotient_of(x, of);
   if (is_nan_code<formats::fp32>(bits)) return shift;
   const float quotient = bit_cast<float>(bits);
   const float clamped = quotient < low ? low : quotient > high ? high : quotient;
   return rounded_integer<Mode>(clamped, random) + shift;
 }
+
+/// How many finite elements have a quotient that rounds to an integer beyond the codes.
+template <class Code, isa Isa>
+struct clipping {
+  static std::size_t count(const float* x, std::size_t size, const scales_and_offsets& of) {
+    const std::int32_t shift = code_shift<Code>(of);
+    const float low = static_cast<float>(code_range<Code>::lowest - shift);
+    const float high = static_cast<float>(code_range<Code>::highest - shift);
+    std::size_t clipped = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+      const std::uint32_t bits = quotient_of(x[i], of);
+      if (is_nan_code<formats::fp32>(bits) ||
+          (bit_cast<std::uint32_t>(x[i]) & 0x7fffffff) >= 0x7f800000)
+        continue;
+      const float quotient = bit_cast<float>(bits);
+      const float kept = quotient < low - 1 ? low - 1 : quotient > high + 1 ? high + 1 : quotient;
+      const std::int32_t code = nearest_even_integer(kept);
+      clipped += static_cast<float>(code) < low || static_cast<float>(code) > high ? 1U : 0U;
+    }
+    return clipped;
+  }
+};
 
 template <class Code>
 FEWBITS_INLINE float dequantize_one(std::int32_t code, const scales_and_offsets& of) {
@@ -351,11 +382,8 @@ struct byte_codes {
   };
   template <bool HasMinimum>
   FEWBITS_INLINE static terms_back look_up_back(const scales_and_offsets& of) {
-    const std::int32_t zero = HasMinimum                 ? range::lowest
-                              : of.zero_point == nullptr ? 0
-                                                         : of.zero_point[0];
     return {ops::set(bit_cast<std::uint32_t>(of.scale[0])),
-            ops::set(static_cast<std::uint32_t>(zero + flipped_sign)),
+            ops::set(static_cast<std::uint32_t>(code_shift<Code>(of) + flipped_sign)),
             ops::set(HasMinimum ? bit_cast<std::uint32_t>(of.minimum[0]) : 0)};
   }
   template <bool HasMinimum>

@@ -76,24 +76,6 @@ struct mse_rule {
 
 template <class Code, isa Isa>
 struct calibration_kernel {
-  static constexpr std::int32_t lowest = code_range<Code>::lowest,
-                                highest = code_range<Code>::highest;
-
-  /// How many finite elements have a quotient that rounds beyond the codes.
-  static std::size_t clipped(const floats& x, const scale_and_zero& of) {
-    const float most = static_cast<float>(highest - of.zero_point) + 1;
-    const float least = static_cast<float>(lowest - of.zero_point) - 1;
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < x.rows(); ++i)
-      for (std::size_t j = 0; j < x.cols(); ++j) {
-        if ((bit_cast<std::uint32_t>(x(i, j)) & 0x7fffffff) >= 0x7f800000) continue;
-        const float quotient = smaller(larger(x(i, j) / of.scale, least), most);
-        const std::int32_t code = nearest_even_integer(quotient) + of.zero_point;
-        count += code < lowest || code > highest ? 1U : 0U;
-      }
-    return count;
-  }
-
   template <class Rule>
   static scale_and_zero one(const floats& x, const Rule& rule, calibration_report* report) {
     const default_control_word<Isa> control_word;
@@ -104,7 +86,9 @@ struct calibration_kernel {
       report->high = larger(report->high, range.high);
       report->count += x.rows() * x.cols();
       report->skipped += range.skipped;
-      report->clipped += clipped(x, found);
+      for (std::size_t i = 0; i < x.rows(); ++i)
+        report->clipped += clipping<Code, Isa>::count(x.row(i), x.cols(),
+                                                      {&found.scale, &found.zero_point, nullptr});
     }
     return found;
   }
