@@ -142,7 +142,7 @@ struct ggml_kernel {
                      ops::set(0xff));
   }
   /// FP4 E2M1, ties to the smaller magnitude: how many midpoints lie below.
-  FEWBITS_INLINE static u32 nearest_fp4(u32 x) {
+  FEWBITS_INLINE static u32 nearest_fp4(u32 x, std::uint32_t largest) {
     constexpr std::uint32_t midpoints[] = {0x3e800000, 0x3f400000, 0x3fa00000, 0x3fe00000,
                                            0x40200000, 0x40600000, 0x40a00000};
     const u32 magnitude = ops::and_(x, ops::set(~fp32_sign));
@@ -151,6 +151,7 @@ struct ggml_kernel {
     for (std::uint32_t midpoint : midpoints)
       code = ops::add(
           code, ops::select(ops::greater(magnitude, ops::set(midpoint)), ops::set(1), ops::set(0)));
+    code = ops::min_(code, ops::set(largest));
     return ops::select(ops::equal(code, ops::set(0)), code, ops::or_(code, sign));
   }
 
@@ -189,8 +190,11 @@ struct ggml_kernel {
       const int e = amax == 0 ? 0 : floor_log2f(amax) - 2 + 127;
       const int kept = e < 0 ? 0 : e;
       const u32 factor = ops::set(power_of_two_bits(127 - kept));
+      // At the top the C code compares with 4 and 6 times the scale as infinities.
+      const std::uint32_t largest = kept == 253 ? 5 : 7;
       for (std::size_t i = 0; i < size; i += lanes)
-        ops::store8(codes + i, nearest_fp4(ops::multiply_floats(load_finite(x + i), factor)));
+        ops::store8(codes + i,
+                    nearest_fp4(ops::multiply_floats(load_finite(x + i), factor), largest));
       dst[0] = static_cast<unsigned char>(kept);
       put_nibbles(dst + 1, codes);
     }
