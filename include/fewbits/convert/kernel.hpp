@@ -68,23 +68,18 @@ FEWBITS_INLINE constexpr bool drops_subnormal_fp32() {
   }
 }
 
-/// Whether the bits of `mask` of all lanes are at most `largest`.
+/// Whether the bits of `mask` of all lanes are between `smallest` and `largest`.
 template <class Ops, std::size_t Count, class Word>
-FEWBITS_INLINE bool all_within(const Word (&x)[Count], std::uint32_t mask, std::uint32_t largest) {
-  Word most = Ops::and_(x[0], Ops::set(mask));
-  FEWBITS_UNROLL
-  for (std::size_t i = 1; i < Count; ++i) most = Ops::max_(most, Ops::and_(x[i], Ops::set(mask)));
-  return Ops::all(Ops::equal(Ops::max_(most, Ops::set(largest)), Ops::set(largest)));
-}
-
-/// Whether no lane is below 2^-126 in magnitude.
-template <class Ops, std::size_t Count, class Word>
-FEWBITS_INLINE bool all_normal(const Word (&x)[Count]) {
-  Word least = Ops::and_(x[0], Ops::set(0x7fffffff));
+FEWBITS_INLINE bool all_within(const Word (&x)[Count], std::uint32_t mask, std::uint32_t smallest,
+                               std::uint32_t largest) {
+  // A number below the smallest wraps to the large ones.
+  const Word low = Ops::set(smallest);
+  Word most = Ops::sub(Ops::and_(x[0], Ops::set(mask)), low);
   FEWBITS_UNROLL
   for (std::size_t i = 1; i < Count; ++i)
-    least = Ops::min_(least, Ops::and_(x[i], Ops::set(0x7fffffff)));
-  return Ops::all(Ops::equal(Ops::max_(least, Ops::set(0x800000)), least));
+    most = Ops::max_(most, Ops::sub(Ops::and_(x[i], Ops::set(mask)), low));
+  const Word bound = Ops::set(largest - smallest);
+  return Ops::all(Ops::equal(Ops::max_(most, bound), bound));
 }
 
 /// Whether no lane is a NaN.
@@ -186,7 +181,8 @@ struct lane_step {
       if constexpr (std::is_same_v<From, fp64> && !std::is_same_v<To, fp32>) {
         FEWBITS_UNROLL
         for (std::size_t i = 0; i < vectors; ++i) x[i] = ops::load64_normal_to_odd(src + i * bytes);
-        if (drops_subnormal_fp32<To, Policy>() || __builtin_expect(all_normal<ops>(x), 1)) return;
+        constexpr std::uint32_t smallest = drops_subnormal_fp32<To, Policy>() ? 0 : 0x800000;
+        if (__builtin_expect(all_within<ops>(x, 0x7fffffff, smallest, 0x7f7fffff), 1)) return;
       }
       FEWBITS_UNROLL
       for (std::size_t i = 0; i < vectors; ++i) x[i] = load(src + i * bytes);
@@ -300,19 +296,11 @@ struct lane_step {
         for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
         return;
       }
-    } else if constexpr (is_e8m0 && largest_ordinary != 0) {
-      // What is below the normal numbers wraps to the large ones.
-      u32 above[vectors];
-      FEWBITS_UNROLL
-      for (std::size_t i = 0; i < vectors; ++i) above[i] = ops::sub(x[i], ops::set(0x800000));
-      if (__builtin_expect(all_within<ops>(above, 0xffffffff, largest_ordinary - 0x800000), 1)) {
-        FEWBITS_UNROLL
-        for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
-        return;
-      }
     } else if constexpr (largest_ordinary != 0) {
+      constexpr std::uint32_t smallest = is_e8m0 ? 0x800000 : 0;
       if (__builtin_expect(
-              all_within<ops>(x, takes_sign ? 0x7fffffff : 0xffffffff, largest_ordinary), 1)) {
+              all_within<ops>(x, takes_sign ? 0x7fffffff : 0xffffffff, smallest, largest_ordinary),
+              1)) {
         FEWBITS_UNROLL
         for (std::size_t i = 0; i < vectors; ++i) x[i] = code_ordinary(x[i]);
         return;
@@ -386,7 +374,7 @@ struct half_step {
 
   template <class Source>
   static constexpr bool can_encode = [] {
-    if constexpr (!is_basic_float<To> || sizeof(To) != 1 ||
+    if constexpr (!is_basic_float<Source> || !is_basic_float<To> || sizeof(To) != 1 ||
                   !requires { ops::all(ops::equal(ops::set(0), ops::set(0))); }) {
       return false;
     } else if constexpr (has_codec<Source::format, To::format>) {
@@ -423,7 +411,7 @@ struct half_step {
     constexpr bool has_sign = To::format.is_signed;
     decltype(ops::load16(src)) x[2] = {ops::load16(src), ops::load16(src + lanes)};
     if (__builtin_expect(
-            all_within<ops>(x, has_sign ? 0x7fff : 0xffff, largest_in<From::format, To::format>),
+            all_within<ops>(x, has_sign ? 0x7fff : 0xffff, 0, largest_in<From::format, To::format>),
             1)) {
       ops::store8(dst, code_ordinary(x[0]), code_ordinary(x[1]));
     } else {

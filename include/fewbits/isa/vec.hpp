@@ -48,7 +48,7 @@ inline namespace FEWBITS_ABI {
 /// | store_bf16(dst, a, b) | floats as bf16, to nearest even                                     |
 /// | load64<mode>          | the same of the next doubles, under a `control_word` of the mode    |
 /// | load64_to_odd         | the same, rounded to odd                                            |
-/// | load64_normal_to_odd  | the same; where the float is subnormal, any below 2^-126            |
+/// | load64_normal_to_odd  | the same of normal floats; else any subnormal, any infinity or NaN  |
 /// | store64(dst, x)       | floats as doubles                                                   |
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
