@@ -14,8 +14,8 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// Stands for `Code` without its lowest code: -127..127 for int8, -7..7 for int4, 1..255 for uint8. Then
-/// -x has a code when x has one, and products of codes have room. Codes are stored as `Code`:
+/// Stands for the signed `Code` without its lowest code: -127..127 for int8, -7..7 for int4. Then -x has a
+/// code when x has one, and products of codes have room. Codes are stored as `Code`:
 /// `affine<restricted<int8>, per_row>` goes with a `matrix_view<int8>`.
 template <class Code>
 struct restricted;
@@ -46,6 +46,7 @@ struct code_range<std::uint8_t> {
 };
 template <class Code>
 struct code_range<restricted<Code>> {
+  static_assert(code_range<Code>::lowest < 0, "fewbits: restricted codes are signed");
   using type = typename code_range<Code>::type;
   static constexpr std::int32_t lowest = code_range<Code>::lowest + 1;
   static constexpr std::int32_t highest = code_range<Code>::highest;
