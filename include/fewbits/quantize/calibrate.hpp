@@ -293,6 +293,15 @@ template <class Code, isa Isa = native, contiguous Src>
   return found;
 }
 template <class Code, class Granularity, isa Isa = native>
+  requires std::is_same_v<Granularity, per_tensor>
+[[nodiscard]] FEWBITS_INLINE affine_minimum<Code> calibrate_minimum(
+    const matrix_view<const float>& src) {
+  affine_minimum<Code> found{1, 0};
+  detail::minimum_kernel<Code, per_tensor, Isa>::all(src, &found.scale, &found.minimum);
+  return found;
+}
+template <class Code, class Granularity, isa Isa = native>
+  requires(!std::is_same_v<Granularity, per_tensor>)
 [[nodiscard]] FEWBITS_INLINE affine_minimum<Code, Granularity> calibrate_minimum(
     const matrix_view<const float>& src, array_view<float> scales, array_view<float> minima) {
   const affine_minimum<Code, Granularity> parameters{.scale = {scales.data(), scales.size()},
