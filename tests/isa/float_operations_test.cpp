@@ -393,6 +393,24 @@ void check_load64() {
     GTEST_SKIP() << "not offered";
   }
 }
+template <class Ops, rounding Mode>
+void check_store_half_of64_of() {
+  check_elements<u64, std::uint16_t, Mode>(
+      all_doubles(), lanes,
+      [](const unsigned char* src, unsigned char* dst) {
+        Ops::template store_half_of64<Mode>(dst, src);
+      },
+      [](u64 x) { return rounded(x, fp64, fp16, Mode); });
+}
+template <class Ops>
+void check_store_half_of64() {
+  if constexpr (requires(unsigned char* dst) { Ops::template store_half_of64<even>(dst, dst); }) {
+    check_store_half_of64_of<Ops, even>();
+    check_store_half_of64_of<Ops, rounding::toward_positive>();
+  } else {
+    GTEST_SKIP() << "not offered";
+  }
+}
 template <class Ops>
 void check_load64_to_odd() {
   if constexpr (requires(const unsigned char* src) { Ops::load64_to_odd(src); }) {
@@ -465,6 +483,38 @@ void check_nearest_integer() {
   }
 }
 
+/// Each lane in turn is the one that is not as the others.
+template <class Ops>
+void check_all_and_ordered() {
+  if constexpr (requires(typename Ops::u32 x) {
+                  Ops::all(Ops::equal(x, x));
+                  Ops::ordered(x, x);
+                }) {
+    u32 x[lanes] = {};
+    const auto load = [&x] { return ops::load32(reinterpret_cast<const unsigned char*>(x)); };
+    const auto zero = Ops::set(0);
+    EXPECT_TRUE(Ops::all(Ops::equal(load(), zero)));
+    for (u32& lane : x) {
+      lane = 1;
+      EXPECT_FALSE(Ops::all(Ops::equal(load(), zero)));
+      for (const u32 sign : {0U, 0x80000000U}) {
+        lane = sign | infinity;
+        EXPECT_TRUE(Ops::ordered(load(), zero) && Ops::ordered(zero, load()));
+        for (const u32 payload : {1U, 0x400000U, 0x7fffffU}) {
+          lane = sign | infinity | payload;
+          EXPECT_FALSE(Ops::ordered(load(), zero));
+          EXPECT_FALSE(Ops::ordered(zero, load()));
+        }
+      }
+      lane = 0;
+    }
+  } else {
+    GTEST_SKIP() << "not offered";
+  }
+}
+
+TEST(FloatOperations, AllAndOrdered) { check_all_and_ordered<ops>(); }
+TEST(FloatOperations, StoreHalfOf64) { check_store_half_of64<ops>(); }
 TEST(FloatOperations, LoadHalf) { check_load_half<ops>(); }
 TEST(FloatOperations, StoreHalf) { check_store_half<ops>(); }
 TEST(FloatOperations, StoreBf16) { check_store_bf16<ops>(); }

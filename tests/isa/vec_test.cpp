@@ -351,11 +351,17 @@ void check_float_bits(u32 step) {
       ops.float_bits(x, out);
       for (std::size_t i = 0; i < ops.lanes; ++i)
         ASSERT_EQ(out[i], float_code(x[i])) << ops.name << " float_bits(" << x[i] << ")";
+      for (std::size_t i = 0; i < ops.lanes; ++i) x[i] = 0 - x[i];
+      ops.float_bits(x, out);
+      for (std::size_t i = 0; i < ops.lanes; ++i) {
+        const u32 want = x[i] == 0 ? 0 : float_code(0 - x[i]) | 0x80000000;
+        ASSERT_EQ(out[i], want) << ops.name << " float_bits(-" << 0 - x[i] << ")";
+      }
     }
   }
 }
 
-TEST(Vec, TurnsIntegersBelow2To24IntoFloats) { check_float_bits(61); }
+TEST(Vec, TurnsIntegersOf24BitsIntoFloats) { check_float_bits(61); }
 
 TEST(Vec, TurnsIntegersIntoFloatsInAnyEnvironment) {
   const environment::flush_to_zero flush;
