@@ -22,17 +22,31 @@ namespace detail {
 
 inline constexpr bool is_big_endian = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
 
-/// `Bytes` bytes as a number, the first byte lowest.
+/// `Bytes` bytes as a number, the first byte lowest. In pieces of 1, 2, 4 or 8: a copy of 3 bytes would go
+/// through memory.
 template <int Bytes>
 FEWBITS_INLINE std::uint64_t load_word(const unsigned char* src) {
-  std::uint64_t word = 0;
-  __builtin_memcpy(&word, src, Bytes);
-  return is_big_endian ? __builtin_bswap64(word) : word;
+  if constexpr ((Bytes & (Bytes - 1)) == 0) {
+    uint_with_bits<8 * Bytes> piece;
+    __builtin_memcpy(&piece, src, Bytes);
+    return is_big_endian ? __builtin_bswap64(piece) >> (64 - 8 * Bytes) : piece;
+  } else {
+    constexpr int first = Bytes > 4 ? 4 : 2;
+    return load_word<first>(src) | load_word<Bytes - first>(src + first) << (8 * first);
+  }
 }
 template <int Bytes>
 FEWBITS_INLINE void store_word(unsigned char* dst, std::uint64_t word) {
-  if constexpr (is_big_endian) word = __builtin_bswap64(word);
-  __builtin_memcpy(dst, &word, Bytes);
+  if constexpr ((Bytes & (Bytes - 1)) == 0) {
+    using piece_type = uint_with_bits<8 * Bytes>;
+    const auto piece =
+        static_cast<piece_type>(is_big_endian ? __builtin_bswap64(word) >> (64 - 8 * Bytes) : word);
+    __builtin_memcpy(dst, &piece, Bytes);
+  } else {
+    constexpr int first = Bytes > 4 ? 4 : 2;
+    store_word<first>(dst, word);
+    store_word<Bytes - first>(dst + first, word >> (8 * first));
+  }
 }
 
 /// `Ones` ones at the bottom of every `Period` bits.
@@ -85,8 +99,8 @@ struct packing {
   static constexpr std::size_t width = Width;
 
   /// The codes of elements first..first + count - 1 at `src` to `count` bytes at `dst`.
-  static void unpack(const unsigned char* src, std::size_t first, unsigned char* dst,
-                     std::size_t count) {
+  FEWBITS_NOINLINE static void unpack(const unsigned char* src, std::size_t first,
+                                      unsigned char* dst, std::size_t count) {
     std::size_t i = 0;
     for (; i < count && (first + i) * width % 8 != 0; ++i) dst[i] = get(src, first + i);
     src += (first + i) * width / 8;
@@ -101,8 +115,8 @@ struct packing {
   }
 
   /// The inverse. Bits of `src` above the width are ignored.
-  static void pack(const unsigned char* src, unsigned char* dst, std::size_t first,
-                   std::size_t count) {
+  FEWBITS_NOINLINE static void pack(const unsigned char* src, unsigned char* dst, std::size_t first,
+                                    std::size_t count) {
     std::size_t i = 0;
     for (; i < count && (first + i) * width % 8 != 0; ++i) put(dst, first + i, src[i]);
     dst += (first + i) * width / 8;

@@ -87,9 +87,11 @@ struct run_kernel {
   static constexpr bool is_src_packed = FromBits < 8, is_dst_packed = ToBits < 8;
   using kernel = convert_kernel<From, To, Policy, Isa>;
 
-  /// Elements that a buffer holds: 4 KiB of the wider ones.
-  static constexpr std::size_t chunk =
-      4096 / (sizeof(From) > sizeof(To) ? sizeof(From) : sizeof(To));
+  /// Elements that are converted at once through a buffer of codes.
+  static constexpr std::size_t chunk = 4096;
+  /// Elements that fill a few lines of dst: the fewer, the better do its stores and the loads from src
+  /// overlap.
+  static constexpr std::size_t streamed_chunk = ToBits > 8 ? 256 : ToBits > 4 ? 512 : 1024;
   static constexpr std::size_t line = 64;
   /// Elements of a task.
   static constexpr std::size_t part = 65536;
@@ -99,8 +101,9 @@ struct run_kernel {
     if constexpr (!is_src_packed && !is_dst_packed) {
       kernel::run(src + src_first * sizeof(From), dst + dst_first * sizeof(To), count);
     } else {
-      // Eight elements begin on a byte, whatever their width. After the first chunk, all chunks do.
-      std::size_t room = chunk - (is_dst_packed ? dst_first : src_first) % 8;
+      // Eight packed elements begin on a byte, whatever their width: after the first chunk of dst, all
+      // do. Chunks of other elements are as well aligned as dst is.
+      std::size_t room = is_dst_packed ? chunk - dst_first % 8 : chunk;
       for (std::size_t i = 0; i < count; room = chunk) {
         const std::size_t size = count - i < room ? count - i : room;
         run_chunk(src, src_first + i, dst, dst_first + i, size);
@@ -170,45 +173,50 @@ struct run_kernel {
     }
   }
 
-  /// As `run`, with whole lines of dst written past the caches.
+  /// The first element, from dst_first on, that begins a line; 512 if none does, as with
+  /// misaligned elements.
+  static std::size_t elements_before_line(const unsigned char* dst, std::size_t dst_first) {
+    const std::size_t first_bit =
+        reinterpret_cast<std::uintptr_t>(dst) % line * 8 + dst_first * dst_bits;
+    std::size_t i = 0;
+    while (i < 8 * line && (first_bit + i * dst_bits) % (8 * line) != 0) ++i;
+    return i;
+  }
+
+  /// As `run`, with whole lines of dst written past the caches. The two buffers take turns: a line is
+  /// sent a chunk after it was computed, so that its bytes need not be waited for; stores reach the
+  /// cache in order, behind those under way to memory. Meanwhile what is read next is fetched.
   static void stream(const unsigned char* src, std::size_t src_first, unsigned char* dst,
                      std::size_t dst_first, std::size_t count) {
-    if (count == 0) return;
-    dst += dst_first / 8 * dst_bits;
-    dst_first %= 8;
-    // Byte i of the buffer goes to `target` + i; element 0 of dst begins at byte `base` of it, and what
-    // comes before byte `begin` is not dst's. Bits in a byte of it that are not are kept.
-    alignas(line) unsigned char buffer[line + chunk * dst_bits / 8];
-    std::size_t base = reinterpret_cast<std::uintptr_t>(dst) % line;
-    unsigned char* target = dst - base;
-    std::size_t begin = base + dst_first * dst_bits / 8;
-    if constexpr (is_dst_packed) buffer[begin] = target[begin];
-    for (std::size_t i = 0;;) {
-      const std::size_t size = count - i < chunk - dst_first ? count - i : chunk - dst_first;
-      const std::size_t bits = (dst_first + size) * dst_bits;
-      const std::size_t end = base + (bits + 7) / 8;
-      if constexpr (is_dst_packed)
-        if (bits % 8 != 0) buffer[end - 1] = target[end - 1];
-      run(src, src_first + i, buffer + base, dst_first, size);
-      i += size;
+    constexpr std::size_t bytes = streamed_chunk * dst_bits / 8;
+    const std::size_t head = elements_before_line(dst, dst_first);
+    if (head == 8 * line || count < head + streamed_chunk) {
+      run(src, src_first, dst, dst_first, count);
+      return;
+    }
+    run(src, src_first, dst, dst_first, head);
+    alignas(line) unsigned char buffers[2][bytes];
+    unsigned char* target = dst + (dst_first + head) * dst_bits / 8;
+    std::size_t turn = 0, i = head;
+    run(src, src_first + i, buffers[0], 0, streamed_chunk);
+    for (i += streamed_chunk; i + streamed_chunk <= count; i += streamed_chunk) {
+      turn ^= 1;
+      run(src, src_first + i, buffers[turn], 0, streamed_chunk);
+      const unsigned char* next = src + (src_first + i + 2 * streamed_chunk) * src_bits / 8;
+      send<bytes>(buffers[turn ^ 1], target, next);
+      target += bytes;
+    }
+    send<bytes>(buffers[turn], target, src);
+    run(src, src_first + i, dst, dst_first + i, count - i);
+  }
 
-      std::size_t sent = 0;
-      for (; sent + line <= end; sent += line) {
-        if (begin <= sent) {
-          vec<Isa>::stream64(target + sent, buffer + sent);
-        } else if (begin < sent + line) {
-          __builtin_memcpy(target + begin, buffer + begin, sent + line - begin);
-        }
-      }
-      begin = begin < sent ? 0 : begin - sent;
-      target += sent;
-      base = end - sent;
-      if (i == count) {
-        if (begin < base) __builtin_memcpy(target + begin, buffer + sent + begin, base - begin);
-        return;
-      }
-      if (sent > 0) __builtin_memcpy(buffer, buffer + sent, base);
-      dst_first = 0;
+  template <std::size_t Bytes>
+  static void send(const unsigned char* buffer, unsigned char* dst, const unsigned char* next) {
+    constexpr std::size_t fetched = streamed_chunk * src_bits / 8;
+    for (std::size_t i = 0; i < Bytes; i += line) {
+      vec<Isa>::stream64(dst + i, buffer + i);
+      constexpr std::size_t step = fetched * line / Bytes;
+      for (std::size_t j = 0; j < step; j += line) __builtin_prefetch(next + i / line * step + j);
     }
   }
 
