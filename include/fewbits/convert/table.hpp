@@ -105,6 +105,14 @@ struct lookup_step {
   }
 };
 
+/// The pairs of `lookup_step`. On the way over BF16, an infinity that saturates would be another number.
+template <class From, class To, cast_policy Policy, isa Isa>
+concept lookup_pair =
+    code_bits<From> <= 8 && requires(const unsigned char* src) { vec8<Isa>::load8(src); } &&
+    (sizeof(To) <= 2 || (std::is_same_v<To, fp32> && !is_basic_float<From>) ||
+     (std::is_same_v<To, fp32> && is_subset(From::format, formats::bf16) &&
+      !(Policy.over == overflow::saturate && From::format.has_infinity())));
+
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
