@@ -499,6 +499,47 @@ TEST(StochasticRanges, DoNotDependOnTheExecutor) {
   EXPECT_EQ(std::memcmp(got.data(), want.data(), src.size()), 0);
 }
 
+// Packed results are those in bytes of their own, packed; what lies beside them stays.
+template <class To, fb::isa Isa>
+void check_packed() {
+  constexpr std::size_t count = 65536 + 4999;
+  std::vector<float> src(count);
+  random_words random(2);
+  for (float& x : src) x = element<float>(0x3c000000 + (random() & 0x86ffffff));
+  std::vector<To> want(count);
+  fb::convert<fb::stochastic>(src, want, fb::philox{4, 5});
+  for (const std::size_t first : {std::size_t{0}, std::size_t{1}, std::size_t{6}, std::size_t{13}})
+    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{64}, count}) {
+      std::vector<unsigned char> memory(fb::packed_bytes<To>(first + size + 9), untouched);
+      const std::vector<unsigned char> before = memory;
+      const fb::packed_span<const To> old(before.data(), first + size + 9);
+      const fb::packed_span<To> all(memory.data(), first + size + 9);
+      const fb::packed_span<To> dst(memory.data(), size, first);
+      const fb::array_view<const float> from(src.data(), size);
+      for (const bool by_tasks : {false, true}) {
+        memory = before;
+        if (by_tasks) {
+          fb::convert<fb::stochastic, Isa>(runner::executor(runner::order::two_threads), from, dst,
+                                           fb::philox{4, 5});
+        } else {
+          fb::convert<fb::stochastic, Isa>(from, dst, fb::philox{4, 5});
+        }
+        for (std::size_t i = 0; i < first + size + 9; ++i) {
+          const bool inside = i >= first && i < first + size;
+          ASSERT_EQ(code_of(To{all[i]}), code_of(inside ? want[i - first] : To{old[i]}))
+              << size << " elements from " << first << ", at " << i;
+        }
+      }
+    }
+}
+
+TEST(StochasticRanges, MayBePacked) {
+  check_packed<fb::fp4_e2m1, fb::native>();
+  check_packed<fb::fp6_e2m3, fb::native>();
+  check_packed<fb::int4, fb::native>();
+  check_packed<fb::fp4_e2m1, fb::generic>();
+}
+
 constexpr bool agrees_in_constant_expressions() {
   const std::array<float, 5> src = {1.0f, 1.001953125f, -3.3f, 1e9f, 1e-9f};
   std::array<fb::bf16, 5> dst{};
@@ -510,5 +551,18 @@ constexpr bool agrees_in_constant_expressions() {
   return true;
 }
 static_assert(agrees_in_constant_expressions());
+
+constexpr bool packs_in_constant_expressions() {
+  const std::array<float, 3> src = {1.25f, -0.3f, 5.0f};
+  std::array<unsigned char, 2> memory{};
+  const fb::packed_span<fb::fp4_e2m1> dst(memory.data(), 3, 1);
+  fb::convert<fb::stochastic>(src, dst, fb::philox{1});
+  for (std::size_t i = 0; i < src.size(); ++i)
+    if (fb::fp4_e2m1{dst[i]}.bits() !=
+        fb::convert<fb::fp4_e2m1, fb::stochastic>(src[i], fb::philox{1}.word(i)).bits())
+      return false;
+  return (memory[0] & 0xf) == 0;
+}
+static_assert(packs_in_constant_expressions());
 
 }  // namespace
