@@ -25,6 +25,8 @@ template <class Element>
 concept truncated_fp32 =
     is_basic_float<Element> && shares_exponents<formats::fp32, Element::format>;
 template <class Element>
+concept scaled_half_element = is_basic_float<Element> && is_scaled_half<Element::format>;
+template <class Element>
 concept lane_float = scale_element<Element> ||
                      (is_basic_float<Element> && has_codec<formats::fp32, Element::format>);
 template <class Element>
@@ -114,7 +116,7 @@ struct lane_source {
 
   /// Formats of 8 bits whose fields are those of FP16 but for the bias.
   FEWBITS_INLINE static void load_all(const unsigned char* src, u32 (&x)[vectors])
-    requires(is_basic_float<From> && is_scaled_half<From::format> &&
+    requires(scaled_half_element<From> &&
              requires { vec16<Isa>::widen_low(vec16<Isa>::load8(src)); })
   {
     using halves = vec16<Isa>;
