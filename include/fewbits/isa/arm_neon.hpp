@@ -310,21 +310,19 @@ template <isa Isa>
 struct vec8<Isa> {
   static constexpr int lanes = 16;
   using u8 = uint8x16_t;
-  struct table {
-    uint8x16x4_t low, high;
-  };
+  /// In memory: g++ 12 copies groups of registers through the stack; what it loads, it uses.
+  using table = const unsigned char*;
 
   FEWBITS_INLINE static u8 load8(const unsigned char* src) { return vld1q_u8(src); }
   FEWBITS_INLINE static void store8(unsigned char* dst, u8 x) { vst1q_u8(dst, x); }
   FEWBITS_INLINE static u8 set(std::uint32_t x) { return vdupq_n_u8(static_cast<std::uint8_t>(x)); }
   FEWBITS_INLINE static u8 merge(u8 bits, u8 a, u8 b) { return vbslq_u8(bits, a, b); }
-  FEWBITS_INLINE static table load_table(const unsigned char* bytes) {
-    return {vld1q_u8_x4(bytes), vld1q_u8_x4(bytes + 64)};
-  }
+  FEWBITS_INLINE static table load_table(const unsigned char* bytes) { return bytes; }
   /// tbx keeps what it has where the index is not below 64.
   FEWBITS_INLINE static u8 lookup(table entries, u8 x) {
     const u8 index = vandq_u8(x, set(0x7f));
-    return vqtbx4q_u8(vqtbl4q_u8(entries.low, index), entries.high, vsubq_u8(index, set(64)));
+    return vqtbx4q_u8(vqtbl4q_u8(vld1q_u8_x4(entries), index), vld1q_u8_x4(entries + 64),
+                      vsubq_u8(index, set(64)));
   }
   FEWBITS_INLINE static u8 select_by_top_bit(u8 x, u8 a, u8 b) {
     return vbslq_u8(vcltzq_s8(vreinterpretq_s8_u8(x)), a, b);
