@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // `convert<stochastic>(src, dst, philox{seed, offset})`: stochastic rounding of a range.
 //
-// With AVX-512, 64 elements take 112 instructions of the vector units for the words and, for each vector
-// of 16, 8 to BF16 and 20 to FP8, on two ports; with AVX2, half as many elements take 148, 8 and 26, on three.
-// The long chain of Philox and the share of instructions that one port alone can do leave a fifth to a
-// third of the slots empty.
+// With AVX-512, 64 elements take 112 vector instructions for the words, 4 to narrow and, for each vector of
+// 16, 8 to BF16 and 20 to FP8, on two ports; with AVX2, half as many elements take 150, 4, 8 and 23, on
+// three. The long chain of Philox, and instructions that only one port has, leave a fifth to a third of the
+// slots empty.
 #pragma once
 
 #include <fewbits/config.hpp>
