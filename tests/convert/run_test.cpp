@@ -346,6 +346,21 @@ TEST(ConversionOfMatrices, KeepsWhatLiesBetweenRows) {
   }
 }
 
+// Each row begins where its source does, and ends before it.
+TEST(ConversionOfMatrices, WorksInPlace) {
+  constexpr std::size_t rows = 9, cols = 70, stride = 77;
+  const bytes before = noise(4 * rows * stride);
+  for (const variant& one : variants()) {
+    if (one.src_bits % one.dst_bits != 0) continue;
+    const std::size_t dst_stride = stride * (one.src_bits / one.dst_bits);
+    bytes want = before, got = before;
+    for (std::size_t i = 0; i < rows; ++i)
+      want = expected(one, want, i * stride * one.src_bits, i * dst_stride * one.dst_bits, cols);
+    one.matrix(nullptr, {got.data(), 0}, stride, {got.data(), 0}, dst_stride, rows, cols);
+    EXPECT_EQ(got, want) << one.name;
+  }
+}
+
 TEST(ConversionOfMatrices, TakesARangeRowByRow) {
   const float src[8] = {1, 2, 3, 99, 4, 5, 6, 99};
   const fb::matrix_view matrix{src, 2, 3, 4};

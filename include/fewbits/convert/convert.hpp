@@ -157,7 +157,7 @@ using run_kernel_for =
 
 template <class Kernel>
 FEWBITS_INLINE bool is_streamed(const row_pairs& pairs, non_temporal stores) {
-  return pairs.rows * pairs.cols / 8 * Kernel::dst_bits >= stores.from_bytes;
+  return (pairs.rows * pairs.cols * Kernel::dst_bits + 7) / 8 >= stores.from_bytes;
 }
 
 /// Matrices of one shape.
