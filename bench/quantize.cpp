@@ -13,14 +13,13 @@ constexpr bench::report form{"GB/s", "of_bare", 1};
 
 constexpr std::size_t sizes[] = {std::size_t{16} << 10, std::size_t{256} << 10,
                                  std::size_t{8} << 20, std::size_t{256} << 20};
-constexpr std::size_t group = 32;
 constexpr std::size_t columns = 4096;
 
 /// Floats, their codes, the scales of groups.
 struct memory {
   buffer floats{sizes[3]};
   buffer codes{sizes[3], 1088};
-  buffer scales{sizes[3] / group};
+  buffer scales{sizes[3] / 32};
 };
 memory& shared_memory() {
   static memory all;
@@ -54,68 +53,128 @@ void add(const char* what, Run run) {
   }
 }
 
-using int8_parameters = fewbits::affine<std::int8_t>;
-using int4_parameters = fewbits::affine<fewbits::int4, fewbits::per_group<group>>;
+using fewbits::per_group;
+using fewbits::per_row;
+
+fewbits::matrix_view<const float> floats_of(memory& in, std::size_t count) {
+  return {in.floats.as<float>(), count / columns, columns};
+}
+fewbits::matrix_view<std::int8_t> int8_of(memory& in, std::size_t count) {
+  return {in.codes.as<std::int8_t>(), count / columns, columns};
+}
+
+/// Codes with given parameters: per tensor, and per row.
+void add_int8() {
+  add("fp32/int8",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::array_view<const float> src(in.floats.as<float>(), count);
+        const fewbits::array_view<std::int8_t> dst(in.codes.as<std::int8_t>(), count);
+        const auto parameters = fewbits::calibrate_absmax<std::int8_t>(src);
+        measure(state, name, 5 * count, bare<4, 1>(in.floats, in.codes, 4 * count),
+                [=] { fewbits::quantize(src, parameters, dst); });
+      });
+  add("fp32/int8_rows",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const auto src = floats_of(in, count);
+        const auto dst = int8_of(in, count);
+        const fewbits::array_view<float> scales(in.scales.as<float>(), count / columns);
+        const auto parameters = fewbits::calibrate_absmax<std::int8_t, per_row>(src, scales);
+        measure(state, name, 5 * count, bare<4, 1>(in.floats, in.codes, 4 * count),
+                [=] { fewbits::quantize(src, parameters, dst); });
+      });
+  add("fp32/uint8_zero_point",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::array_view<const float> src(in.floats.as<float>(), count);
+        const fewbits::array_view<std::uint8_t> dst(in.codes.as<std::uint8_t>(), count);
+        const auto parameters = fewbits::calibrate_minmax<std::uint8_t>(src);
+        measure(state, name, 5 * count, bare<4, 1>(in.floats, in.codes, 4 * count),
+                [=] { fewbits::quantize(src, parameters, dst); });
+      });
+  add("int8/fp32",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::array_view<const std::int8_t> src(in.codes.as<std::int8_t>(), count);
+        const fewbits::array_view<float> dst(in.floats.as<float>(), count);
+        bench::fill(in.codes.as<std::int8_t>(), count, 2);
+        measure(state, name, 5 * count, bare<1, 4>(in.codes, in.floats, count),
+                [=] { fewbits::dequantize(src, fewbits::affine<std::int8_t>{0.01f, 0}, dst); });
+      });
+  add("int8_rows/fp32",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::matrix_view<float> dst(in.floats.as<float>(), count / columns, columns);
+        const fewbits::matrix_view<const std::int8_t> src = int8_of(in, count);
+        bench::fill(in.codes.as<std::int8_t>(), count, 2);
+        bench::fill(in.scales.as<float>(), count / columns, 4);
+        const fewbits::affine<std::int8_t, per_row> parameters{
+            .scale = {in.scales.as<float>(), count / columns}};
+        measure(state, name, 5 * count, bare<1, 4>(in.codes, in.floats, count),
+                [=] { fewbits::dequantize(src, parameters, dst); });
+      });
+}
+
+/// Finding the range and using it are two passes over the floats, so the limit is two passes too. A row is in the cache in
+/// the second one.
+void add_calibrated() {
+  add("fp32/int8_calibrated",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const auto src = floats_of(in, count);
+        const auto dst = int8_of(in, count);
+        const fewbits::array_view<float> scales(in.scales.as<float>(), count / columns);
+        const auto read = bare<4, 0>(in.floats, in.codes, 4 * count);
+        const auto write = bare<4, 1>(in.floats, in.codes, 4 * count);
+        measure(
+            state, name, 9 * count,
+            [=] {
+              read();
+              write();
+            },
+            [=] { (void)fewbits::quantize_absmax<std::int8_t>(src, scales, dst); });
+      });
+  add("fp32/int4_group32_mse",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        if (count > std::size_t{1} << 22) return state.SkipWithError("as smaller ones");
+        const auto src = floats_of(in, count);
+        const fewbits::array_view<float> scales(in.scales.as<float>(), count / 32);
+        measure(state, name, 4 * count, bare<4, 0>(in.floats, in.codes, 4 * count),
+                [=] { (void)fewbits::calibrate_mse<fewbits::int4, per_group<32>>(src, scales); });
+      });
+}
+
+/// Groups of floats and their scales; the scale counts as moved with the codes, to keep whole vectors.
+template <std::size_t Group>
+void add_int4(const char* encode, const char* decode) {
+  using parameters_type = fewbits::affine<fewbits::int4, per_group<Group>>;
+  constexpr std::size_t in_words = Group, out_words = Group / 8 + 1;
+  add(encode, [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+    const auto src = floats_of(in, count);
+    const fewbits::packed_matrix_view<fewbits::int4> dst(in.codes.data(), count / columns, columns);
+    const fewbits::array_view<float> scales(in.scales.as<float>(), count / Group);
+    const auto parameters = fewbits::calibrate_absmax<fewbits::int4, per_group<Group>>(src, scales);
+    measure(state, name, 4 * count + count / 2 + 4 * count / Group,
+            bare<in_words, out_words>(in.floats, in.codes, 4 * count),
+            [=] { fewbits::quantize(src, parameters, dst); });
+  });
+  add(decode, [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+    const fewbits::packed_matrix_view<const fewbits::int4> src(in.codes.data(), count / columns,
+                                                               columns);
+    const fewbits::matrix_view<float> dst(in.floats.as<float>(), count / columns, columns);
+    bench::fill(in.codes.as<std::uint8_t>(), count / 2, 3);
+    bench::fill(in.scales.as<float>(), count / Group, 4);
+    const parameters_type parameters{.scale = {in.scales.as<float>(), count / Group}};
+    const std::size_t bytes_in = count / 2 + 4 * count / Group;
+    measure(state, name, 4 * count + bytes_in,
+            bare<out_words, in_words>(in.codes, in.floats, bytes_in),
+            [=] { fewbits::dequantize(src, parameters, dst); });
+  });
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return bench::run_all(argc, argv, form, {}, [] {
-    add("fp32/int8",
-        [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
-          const fewbits::array_view<const float> src(in.floats.as<float>(), count);
-          const fewbits::array_view<std::int8_t> dst(in.codes.as<std::int8_t>(), count);
-          const auto parameters = fewbits::calibrate_absmax<std::int8_t>(src);
-          measure(state, name, 5 * count, bare<4, 1>(in.floats, in.codes, 4 * count),
-                  [=] { fewbits::quantize(src, parameters, dst); });
-        });
-    add("int8/fp32",
-        [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
-          const fewbits::array_view<const std::int8_t> src(in.codes.as<std::int8_t>(), count);
-          const fewbits::array_view<float> dst(in.floats.as<float>(), count);
-          bench::fill(in.codes.as<std::int8_t>(), count, 2);
-          measure(state, name, 5 * count, bare<1, 4>(in.codes, in.floats, count),
-                  [=] { fewbits::dequantize(src, int8_parameters{0.01f, 0}, dst); });
-        });
-    // Finding the range and using it are two passes over the floats, so the limit is two passes too.
-    add("fp32/int8_calibrated",
-        [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
-          const fewbits::array_view<const float> src(in.floats.as<float>(), count);
-          const fewbits::array_view<std::int8_t> dst(in.codes.as<std::int8_t>(), count);
-          const auto read = bare<4, 0>(in.floats, in.codes, 4 * count);
-          const auto write = bare<4, 1>(in.floats, in.codes, 4 * count);
-          measure(
-              state, name, 9 * count,
-              [=] {
-                read();
-                write();
-              },
-              [=] { fewbits::quantize(src, fewbits::calibrate_absmax<std::int8_t>(src), dst); });
-        });
-    add("fp32/int4_group32",
-        [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
-          const std::size_t rows = count / columns;
-          const fewbits::matrix_view<const float> src(in.floats.as<float>(), rows, columns);
-          const fewbits::packed_matrix_view<fewbits::int4> dst(in.codes.data(), rows, columns);
-          const fewbits::array_view<float> scales(in.scales.as<float>(), count / group);
-          const auto parameters =
-              fewbits::calibrate_absmax<fewbits::int4, fewbits::per_group<group>>(src, scales);
-          // 32 floats and a scale in, 16 bytes out; the scale counts as written to keep whole vectors.
-          measure(state, name, 4 * count + count / 2 + 4 * count / group,
-                  bare<32, 5>(in.floats, in.codes, 4 * count),
-                  [=] { fewbits::quantize(src, parameters, dst); });
-        });
-    add("int4_group32/fp32", [](benchmark::State& state, const std::string& name, memory& in,
-                                std::size_t count) {
-      const std::size_t rows = count / columns;
-      const fewbits::packed_matrix_view<const fewbits::int4> src(in.codes.data(), rows, columns);
-      const fewbits::matrix_view<float> dst(in.floats.as<float>(), rows, columns);
-      bench::fill(in.codes.as<std::uint8_t>(), count / 2, 3);
-      bench::fill(in.scales.as<float>(), count / group, 4);
-      const int4_parameters parameters{{in.scales.as<float>(), count / group}};
-      measure(state, name, 4 * count + count / 2 + 4 * count / group,
-              bare<5, 32>(in.codes, in.floats, count / 2 + 4 * count / group),
-              [=] { fewbits::dequantize(src, parameters, dst); });
-    });
+    add_int8();
+    add_calibrated();
+    add_int4<32>("fp32/int4_group32", "int4_group32/fp32");
+    add_int4<64>("fp32/int4_group64", "int4_group64/fp32");
+    add_int4<128>("fp32/int4_group128", "int4_group128/fp32");
   });
 }

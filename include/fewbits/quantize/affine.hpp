@@ -67,7 +67,7 @@ namespace detail {
 
 /// Elements of a block that is converted in cache on its way to or from packed codes. All group sizes that
 /// `run_groups` takes divide it.
-inline constexpr std::size_t staging_block = 1024;
+inline constexpr std::size_t staging_block = 2048;
 
 template <class Code, class Granularity>
 FEWBITS_INLINE constexpr scales_and_offsets pointers_to(

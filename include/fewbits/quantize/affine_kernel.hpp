@@ -116,12 +116,15 @@ struct byte_codes {
   using u32 = typename ops::u32;
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   static constexpr std::size_t step = 4 * lanes;
-  /// So many elements of groups, and of a row, are tried without looking for NaN. Multiples of `step`.
-  static constexpr std::size_t block = 512, long_block = 2048;
+  /// At most so many elements are tried without looking for NaN. A multiple of `step`.
+  static constexpr std::size_t block = 2048;
 
-  /// Groups of one scale each have at least two vectors in a `block`.
-  static constexpr std::size_t most_scales = block / (2 * lanes) > lanes ? block / (2 * lanes)
-                                                                         : lanes;
+  /// Fewer for groups: as many as have a vector of scales, but no less than 512.
+  template <std::size_t Group>
+  static constexpr std::size_t group_block = Group * lanes > block ? block
+                                             : Group* lanes < 512  ? 512
+                                                                   : Group* lanes;
+  static constexpr std::size_t most_scales = 512 / (2 * lanes) > lanes ? 512 / (2 * lanes) : lanes;
   /// 1 / scale in two parts, as bits.
   struct reciprocals {
     std::uint32_t high[most_scales], low[most_scales];
@@ -199,8 +202,7 @@ struct byte_codes {
       FEWBITS_UNROLL
       for (std::size_t j = 0; j < 2; ++j) {
         const std::size_t at = i + 2 * j * lanes;
-        if constexpr (Group != 0)
-          if (j == 0 || Group % step != 0) look_up(at / Group);
+        if constexpr (Group != 0) look_up(at / Group);
         pair[j] = ops::narrow(integer_of<Offset, IsCareful>(ops::load32(src + 4 * at), first,
                                                             second, negative_minimum),
                               integer_of<Offset, IsCareful>(ops::load32(src + 4 * (at + lanes)),
@@ -279,7 +281,7 @@ struct byte_codes {
     std::size_t i = 0;
     while (count - i >= step) {
       const std::size_t rest = (count - i) / step * step;
-      const std::size_t some = rest < long_block ? rest : long_block;
+      const std::size_t some = rest < block ? rest : block;
       block_of<0>(in + 4 * i, dst + i, some, is_exact, of, inverse);
       i += some;
     }
@@ -304,7 +306,7 @@ struct byte_codes {
     constexpr std::size_t unit = Group > step ? Group : step;
     std::size_t i = 0;
     while (count - i >= unit) {
-      std::size_t some = count - i < block ? count - i : block;
+      std::size_t some = count - i < group_block<Group> ? count - i : group_block<Group>;
       some -= some % unit;
       const bool is_exact = invert(of.scale, some / Group, inverse);
       block_of<Group>(reinterpret_cast<const unsigned char*>(src + i), dst + i, some, is_exact, of,

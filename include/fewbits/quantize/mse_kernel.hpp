@@ -50,6 +50,7 @@ struct mse_kernel {
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   /// Candidate i is amax * (thresholds - i) / thresholds; of a short stretch `few` are tried.
   static constexpr std::size_t thresholds = 32, few = 16;
+  static_assert(few % lanes == 0);
   /// A stretch of no more elements is short; longer ones go block by block.
   static constexpr std::size_t block = 256;
   static constexpr float magic = 12582912.0f;  // 1.5 * 2^23: the unit of its neighbours is 1
@@ -89,10 +90,25 @@ struct mse_kernel {
   }
 
   FEWBITS_INLINE static void prepare(float largest, std::size_t tried, candidates& all) {
-    for (std::size_t i = 0; i < tried; ++i) {
-      const float wanted = largest * 2 * static_cast<float>(thresholds - i);  // in units of 1/64
-      all.step[i] = static_cast<float>(nearest_even_integer(wanted)) * 0x1p-9f;
-      all.inverse[i] = 1 / (8 * all.step[i]);
+    const float unit = 2 * largest;  // a 32nd of the largest step, in units of 1/64
+    if constexpr (has_float_vectors<Isa>) {
+      constexpr std::uint32_t places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+      for (std::size_t i = 0; i < tried; i += lanes) {
+        const u32 place = ops::load32(reinterpret_cast<const unsigned char*>(places + i % few));
+        const u32 left =
+            ops::sub(ops::set(static_cast<std::uint32_t>(thresholds - i / few * few)), place);
+        const u32 wanted = ops::multiply_nearest(set(unit), ops::float_bits(left));
+        const u32 step =
+            ops::multiply_nearest(ops::float_bits(ops::nearest_integer(wanted)), set(0x1p-6f));
+        store(all.step + i, ops::multiply_nearest(step, set(0.125f)));
+        store(all.inverse + i, ops::divide_nearest(set(1), step));
+      }
+    } else {
+      for (std::size_t i = 0; i < tried; ++i) {
+        const float wanted = unit * static_cast<float>(thresholds - i);
+        all.step[i] = static_cast<float>(nearest_even_integer(wanted)) * 0x1p-9f;
+        all.inverse[i] = 1 / (8 * all.step[i]);
+      }
     }
   }
 
