@@ -15,7 +15,8 @@
 
 namespace bench {
 
-enum class element { fp64, fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, s8, u8, s32 };
+/// What the other libraries may have too.
+enum class element { fp64, fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, s8, u8, s32, other };
 
 template <class Type>
 inline constexpr element element_of = std::is_same_v<Type, double>              ? element::fp64
@@ -26,7 +27,8 @@ inline constexpr element element_of = std::is_same_v<Type, double>              
                                       : std::is_same_v<Type, fewbits::fp8_e5m2> ? element::fp8_e5m2
                                       : std::is_same_v<Type, std::int8_t>       ? element::s8
                                       : std::is_same_v<Type, std::uint8_t>      ? element::u8
-                                                                                : element::s32;
+                                      : std::is_same_v<Type, std::int32_t>      ? element::s32
+                                                                                : element::other;
 
 /// `bytes` of zeros in pages of 2 MiB where the system has them, so that address translation is the
 /// same for everyone. `skew` moves the start: buffers that begin at the same place in a page make
@@ -64,10 +66,13 @@ class buffer {
   std::size_t mapped_ = 0;
 };
 
-/// Fills `count` elements with numbers of magnitudes from 2^-8 to 4, either sign; integers with any
-/// code. The first 64 Ki are repeated.
+/// The sign of random floats.
+enum class sign { either, positive };
+
+/// Fills `count` elements with numbers of magnitudes from 2^-8 to 4; integers with any code. The first
+/// 64 Ki are repeated.
 template <class Type>
-void fill(Type* dst, std::size_t count, std::uint64_t seed) {
+void fill(Type* dst, std::size_t count, std::uint64_t seed, sign signs = sign::either) {
   constexpr std::size_t period = std::size_t{1} << 16;
   std::uint64_t state = seed * 2 + 1;
   const std::size_t fresh = count < period ? count : period;
@@ -76,7 +81,8 @@ void fill(Type* dst, std::size_t count, std::uint64_t seed) {
     if constexpr (std::is_integral_v<Type>) {
       dst[i] = static_cast<Type>(state >> 56);
     } else {
-      const int step = static_cast<int>(state >> 40 & 0xffff) - 32768;
+      const int random = static_cast<int>(state >> 40 & 0xffff) - 32768;
+      const int step = signs == sign::positive && random < 0 ? -random : random;
       const int halvings = static_cast<int>(state >> 60 & 7);
       const float x = static_cast<float>(step) / static_cast<float>(8192 << halvings);
       dst[i] = fewbits::convert<Type>(x);

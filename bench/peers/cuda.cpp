@@ -40,6 +40,57 @@ timer fp8(const scalar_loop& loop) {
       loop, [](code x) { return __half2float(__half(__nv_cvt_fp8_to_halfraw(x, Format))); });
 }
 
+template <__nv_fp8_interpretation_t Format>
+timer to_fp8(const conversion& c) {
+  using code = __nv_fp8_storage_t;
+  if (c.from == element::fp64)
+    return elementwise<double, code>(
+        c, [](double x) { return __nv_cvt_double_to_fp8(x, __NV_NOSAT, Format); });
+  if (c.from == element::fp32)
+    return elementwise<float, code>(
+        c, [](float x) { return __nv_cvt_float_to_fp8(x, __NV_NOSAT, Format); });
+  if (c.from == element::fp16)
+    return elementwise<__half_raw, code>(
+        c, [](__half_raw x) { return __nv_cvt_halfraw_to_fp8(x, __NV_NOSAT, Format); });
+  if (c.from == element::bf16)
+    return elementwise<__nv_bfloat16_raw, code>(
+        c, [](__nv_bfloat16_raw x) { return __nv_cvt_bfloat16raw_to_fp8(x, __NV_NOSAT, Format); });
+  return {};
+}
+
+template <__nv_fp8_interpretation_t Format>
+timer from_fp8(const conversion& c) {
+  using code = __nv_fp8_storage_t;
+  if (c.to == element::fp32)
+    return elementwise<code, float>(
+        c, [](code x) { return __half2float(__half(__nv_cvt_fp8_to_halfraw(x, Format))); });
+  if (c.to == element::fp16)
+    return elementwise<code, __half_raw>(c,
+                                         [](code x) { return __nv_cvt_fp8_to_halfraw(x, Format); });
+  return {};
+}
+
+timer convert(const conversion& c) {
+  if (c.to == element::fp8_e4m3) return to_fp8<__NV_E4M3>(c);
+  if (c.to == element::fp8_e5m2) return to_fp8<__NV_E5M2>(c);
+  if (c.from == element::fp8_e4m3) return from_fp8<__NV_E4M3>(c);
+  if (c.from == element::fp8_e5m2) return from_fp8<__NV_E5M2>(c);
+  if (c.from == element::fp32 && c.to == element::fp16)
+    return elementwise<float, __half>(c, [](float x) { return __float2half_rn(x); });
+  if (c.from == element::fp16 && c.to == element::fp32)
+    return elementwise<__half, float>(c, [](__half x) { return __half2float(x); });
+  if (c.from == element::fp32 && c.to == element::bf16)
+    return elementwise<float, __nv_bfloat16>(c, [](float x) { return __float2bfloat16_rn(x); });
+  if (c.from == element::bf16 && c.to == element::fp32)
+    return elementwise<__nv_bfloat16, float>(c,
+                                             [](__nv_bfloat16 x) { return __bfloat162float(x); });
+  if (c.from == element::fp64 && c.to == element::fp16)
+    return elementwise<double, __half>(c, [](double x) { return __double2half(x); });
+  if (c.from == element::fp64 && c.to == element::bf16)
+    return elementwise<double, __nv_bfloat16>(c, [](double x) { return __double2bfloat16(x); });
+  return {};
+}
+
 timer scalar(const scalar_loop& loop) {
   const bool is_arithmetic = loop.what != operation::convert;
   switch (loop.from == element::fp32 || loop.from == element::fp64 ? loop.to : loop.from) {
@@ -71,6 +122,6 @@ timer scalar(const scalar_loop& loop) {
 
 }  // namespace
 
-const peer peer_cuda{"cuda", describe, nullptr, nullptr, scalar};
+const peer peer_cuda{"cuda", describe, convert, nullptr, scalar};
 
 }  // namespace bench

@@ -50,6 +50,44 @@ dnnl::memory::data_type data_type_of(element type) {
   }
 }
 
+/// oneDNN chooses its instructions at run time. Here it has those that the program is compiled for.
+std::string describe() {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  dnnl::set_max_cpu_isa(dnnl::cpu_isa::avx2);
+#endif
+  return version_and_isa();
+}
+
+timer convert(const conversion& c) {
+  const auto type_from = data_type_of(c.from);
+  const auto type_to = data_type_of(c.to);
+  if (type_from == dnnl::memory::data_type::undef || type_to == dnnl::memory::data_type::undef)
+    return {};
+  struct prepared {
+    dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+    dnnl::stream stream{engine};
+    dnnl::memory src, dst;
+    dnnl::reorder primitive;
+  };
+  const auto call = std::make_shared<prepared>();
+  const auto range = [&](dnnl::memory::data_type type, void* data) {
+    const dnnl::memory::desc row({static_cast<dnnl::memory::dim>(c.count)}, type,
+                                 dnnl::memory::format_tag::a);
+    return dnnl::memory(row, call->engine, data);
+  };
+  try {
+    call->src = range(type_from, const_cast<void*>(c.src));
+    call->dst = range(type_to, c.dst);
+    call->primitive = dnnl::reorder(call->src, call->dst);
+  } catch (const dnnl::error&) {
+    return {};  // it has none for these types
+  }
+  return timed([call] {
+    call->primitive.execute(call->stream, call->src, call->dst);
+    call->stream.wait();
+  });
+}
+
 timer gemm(const product& p) {
   const auto type_a = data_type_of(p.a_element);
   const auto type_b = data_type_of(p.b_element);
@@ -194,7 +232,7 @@ timer gemm_limited(const product& p) {
 
 }  // namespace
 
-const peer peer_dnnl{"onednn", version_and_isa, nullptr, gemm};
+const peer peer_dnnl{"onednn", describe, convert, gemm};
 const peer peer_dnnl_avx512{"onednn_avx512", describe_limited, nullptr, gemm_limited};
 
 }  // namespace bench

@@ -27,6 +27,9 @@ timer cast(const conversion& c) {
 }
 
 timer convert(const conversion& c) {
+  if (c.from == element::fp64 && c.to == element::fp32) return cast<double, float>(c);
+  if (c.from == element::fp32 && c.to == element::fp64) return cast<float, double>(c);
+  if (c.from == element::fp16 && c.to == element::fp64) return cast<Eigen::half, double>(c);
   if (c.from == element::fp32 && c.to == element::fp16) return cast<float, Eigen::half>(c);
   if (c.from == element::fp16 && c.to == element::fp32) return cast<Eigen::half, float>(c);
   if (c.from == element::fp32 && c.to == element::bf16) return cast<float, Eigen::bfloat16>(c);

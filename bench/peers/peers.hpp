@@ -37,6 +37,17 @@ struct conversion {
   std::size_t count;
 };
 
+/// A timer of dst[i] = cast(src[i]), which the compiler may or may not vectorise.
+template <class From, class To, class Cast>
+[[nodiscard]] timer elementwise(const conversion& c, Cast cast) {
+  return timed([=] {
+    const auto* const src = static_cast<const From*>(c.src);
+    auto* const dst = static_cast<To*>(c.dst);
+    const std::size_t count = c.count;
+    for (std::size_t i = 0; i < count; ++i) dst[i] = cast(src[i]);
+  });
+}
+
 /// C = A B, row-major without gaps, A m x k, B k x n: plain matrices, so that who packs does it in
 /// every call.
 struct product {
@@ -140,6 +151,12 @@ extern const peer peer_cuda;
 #endif
 #ifdef FEWBITS_PEER_HWY
       &peer_hwy,
+#endif
+#ifdef FEWBITS_PEER_DNNL
+      &peer_dnnl,
+#endif
+#ifdef FEWBITS_PEER_CUDA
+      &peer_cuda,
 #endif
   };
 }
