@@ -16,3 +16,4 @@
 #include <fewbits/quantize/observer.hpp>
 #include <fewbits/quantize/report.hpp>
 #include <fewbits/quantize/requantize.hpp>
+#include <fewbits/quantize/stochastic_codes.hpp>

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/value/basic_float.hpp>
 #include <fewbits/value/basic_int.hpp>
 #include <fewbits/value/rounding.hpp>
 #include <fewbits/view.hpp>
@@ -51,6 +52,15 @@ struct code_range<restricted<Code>> {
   static constexpr std::int32_t lowest = code_range<Code>::lowest + 1;
   static constexpr std::int32_t highest = code_range<Code>::highest;
   static constexpr int bits = code_range<Code>::bits;
+};
+
+/// Float codes have no zero point.
+template <class Code>
+  requires is_basic_float<Code>
+struct code_range<Code> {
+  using type = Code;
+  static constexpr std::int32_t lowest = 0, highest = 0;
+  static constexpr int bits = Code::format.bits();
 };
 
 template <class Code>

@@ -43,8 +43,8 @@ template <class Code, isa Isa>
 struct mse_kernel {
   using ops = vec<Isa>;
   using u32 = typename ops::u32;
-  static_assert(code_range<Code>::bits <= 8,
-                "fewbits: calibrate_mse is for codes of at most 8 bits");
+  static_assert(!is_basic_float<Code> && code_range<Code>::bits <= 8,
+                "fewbits: calibrate_mse is for integer codes of at most 8 bits");
   static constexpr std::int32_t lowest = code_range<Code>::lowest;
   static constexpr std::int32_t highest = code_range<Code>::highest;
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);

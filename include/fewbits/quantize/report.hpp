@@ -98,10 +98,11 @@ struct report_kernel {
         kernel::to_floats(codes.row(i), back, begin, end, i, x.cols(), of);
         comparison_kernel<Isa>::add(x.row(i) + begin, back, end - begin, sums);
       }
-      kernel::for_stretches(0, x.cols(), i, x.cols(), of,
-                            [&](std::size_t from, std::size_t to, const scales_and_offsets& its) {
-                              clips += clipping<Code, Isa>::count(x.row(i) + from, to - from, its);
-                            });
+      for_stretches<Granularity>(
+          0, x.cols(), i, x.cols(), of,
+          [&](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+            clips += clipping<Code, Isa>::count(x.row(i) + from, to - from, its);
+          });
     }
     const double stretches = static_cast<double>(Granularity::count(x.rows(), x.cols()));
     const double words = of.minimum != nullptr || of.zero_point != nullptr ? 2 : 1;

@@ -172,12 +172,23 @@ FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t steps) {
   return bit_cast<float>(bit_cast<std::uint32_t>(bound) - 1);
 }
 
-/// Scale for codes -highest..highest; 1 where all values are zero.
+/// Scale for codes -highest..highest, or for finite float codes; 1 where all values are zero.
 template <class Code>
 FEWBITS_INLINE constexpr float absmax_scale(float amax) {
   if (amax == 0.0f) return 1;
-  const float scale = amax / static_cast<float>(code_range<Code>::highest);
-  return scale > 0.0f ? finite_scale(scale, code_range<Code>::highest) : smallest_scale;
+  if constexpr (is_basic_float<Code>) {
+    constexpr float highest = static_cast<float>(
+        Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code())));
+    const float scale = amax / highest;
+    if (scale == 0.0f) return smallest_scale;
+    // Rounded up, it may send the largest code beyond the largest float.
+    const bool is_finite = static_cast<double>(scale) * static_cast<double>(highest) <=
+                           static_cast<double>(__FLT_MAX__);
+    return is_finite ? scale : bit_cast<float>(bit_cast<std::uint32_t>(scale) - 1);
+  } else {
+    const float scale = amax / static_cast<float>(code_range<Code>::highest);
+    return scale > 0.0f ? finite_scale(scale, code_range<Code>::highest) : smallest_scale;
+  }
 }
 
 /// A scale and a zero point.
@@ -190,6 +201,7 @@ struct scale_and_zero {
 /// infinite.
 template <class Code>
 FEWBITS_INLINE constexpr scale_and_zero minmax_scale(float low, float high) {
+  static_assert(!is_basic_float<Code>, "fewbits: float codes have no zero point");
   constexpr std::int32_t lowest = code_range<Code>::lowest;
   constexpr std::int32_t highest = code_range<Code>::highest;
   const double width = static_cast<double>(high) - static_cast<double>(low);
