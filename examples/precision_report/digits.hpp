@@ -61,12 +61,11 @@ class digits_file {
       images_.push_back(static_cast<float>(ink) / full_ink);
   }
 
+  [[nodiscard]] digits all() const { return {{images_.data(), count, pixels}, labels_}; }
   [[nodiscard]] digits train() const { return slice(all(), 0, train_count); }
   [[nodiscard]] digits test() const { return slice(all(), train_count, count - train_count); }
 
  private:
-  [[nodiscard]] digits all() const { return {{images_.data(), count, pixels}, labels_}; }
-
   std::vector<float> images_;
   std::vector<std::uint8_t> labels_;
 };

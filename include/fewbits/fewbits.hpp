@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // fewbits: numbers in few bits. All layers; each has a header of its own, cheaper to include.
 //
-//   format    what a code means              quantize  integer codes with scales
-//   value     one number at a time           gemm      products of matrices of any types
-//   view      shapes over memory             memory    how many bytes it all takes
-//   convert   ranges from format to format
+//   format    what a code means              convert   ranges from format to format
+//   value     one number at a time           quantize  codes with scales
+//   view      shapes over memory             gemm      products of matrices of any types
+//   random    random words by number         memory    how many bytes it all takes
 #pragma once
 
 #include <fewbits/convert.hpp>
@@ -12,5 +12,6 @@
 #include <fewbits/gemm.hpp>
 #include <fewbits/memory.hpp>
 #include <fewbits/quantize.hpp>
+#include <fewbits/random.hpp>
 #include <fewbits/value.hpp>
 #include <fewbits/view.hpp>

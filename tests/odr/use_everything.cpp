@@ -108,6 +108,37 @@ void use_bulk_convert(digest& out, const float (&src)[37]) {
   for (const float x : back) out.add(x);
 }
 
+void use_packed_ranges(digest& out, const float (&src)[37]) {
+  unsigned char memory[32] = {};
+  float back[37];
+  const fb::packed_span<fb::int4> span{memory, 37, 3};
+  fb::convert(src, span);
+  fb::convert(fb::inline_executor{}, span, back);
+  for (const float x : back) out.add(x);
+  fb::convert(fb::matrix_view<const float>{src, 2, 3, 5},
+              fb::packed_matrix_view<fb::fp6_e2m3>{memory, 2, 3, 4}, fb::non_temporal{0});
+  for (const unsigned char byte : memory) out.add(std::uint64_t{byte});
+
+  fb::packed_vector<fb::int4> owned(7);
+  owned.resize(37);
+  fb::packed_vector<fb::int4> copy = owned;
+  swap(owned, copy);
+  fb::convert(src, copy);
+  fb::packed_array<fb::fp4_e2m1, 37> array{};
+  fb::convert(copy, array);
+  swap(array[0], array[1]);
+  array[2] = array[3];
+  for (const fb::fp4_e2m1 x : array) out.add(x);
+  out.add(static_cast<std::uint64_t>(array.end() - array.begin()) + span.subspan(2).size());
+
+  const fb::philox random{2026};
+  fb::fp8_e4m3 narrow[37];
+  fb::convert<fb::stochastic>(src, fb::array_view<fb::fp8_e4m3>{narrow}, random);
+  fb::convert<fb::stochastic>(fb::inline_executor{}, src, span, random);
+  for (const fb::fp8_e4m3 x : narrow) out.add(x);
+  for (const int x : copy) out.add(static_cast<std::uint64_t>(x));
+}
+
 // Integer products are exact, so these answers too must agree.
 void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   using codes = fb::array_view<std::int8_t>;
@@ -167,6 +198,7 @@ void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   use_bulk_convert<fb::bf16>(out, floats);
   use_bulk_convert<fb::fp16>(out, floats);
   use_bulk_convert<fb::fp8_e4m3>(out, floats);
+  use_packed_ranges(out, floats);
   use_quantize_and_gemm(out, floats);
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();

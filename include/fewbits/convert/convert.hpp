@@ -19,11 +19,14 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// A contiguous range of `floating` elements.
+namespace detail {
 template <class Range>
-concept floating_range = contiguous<Range> && requires(Range& range) {
-  requires floating<std::remove_cvref_t<decltype(*range.data())>>;
-};
+using element_of = std::remove_cvref_t<decltype(*data_of(std::declval<Range&>()))>;
+}  // namespace detail
+
+/// A contiguous range, or an array, of `floating` elements.
+template <class Range>
+concept floating_range = contiguous<Range> && floating<detail::element_of<Range>>;
 
 /// The last argument of `convert`: a destination of at least `from_bytes` bytes is written by
 /// non-temporal stores, past the caches. This pays where it would not fit in them anyway, for then
@@ -33,9 +36,6 @@ struct non_temporal {
 };
 
 namespace detail {
-
-template <class Range>
-using element_of = std::remove_cvref_t<decltype(*std::declval<Range&>().data())>;
 
 // What `convert` takes, as a matrix: a range is one of one row.
 template <contiguous Range>

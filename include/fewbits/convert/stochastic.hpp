@@ -257,9 +257,9 @@ FEWBITS_INLINE constexpr void convert(const Src& src, Dst&& dst, const philox& r
   if (__builtin_is_constant_evaluated()) {
     using element = typename decltype(detail::matrix_of(dst))::element_type;
     for (std::size_t i = 0; i < to.cols(); ++i)
-      to(0, i) = convert<element, Policy>(src.data()[i], random.word(i));
+      to(0, i) = convert<element, Policy>(detail::data_of(src)[i], random.word(i));
   } else {
-    detail::make_stochastic_runs<Policy, Isa>(src.data(), to, random).run(0, to.cols());
+    detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src), to, random).run(0, to.cols());
   }
 }
 
@@ -270,8 +270,8 @@ template <cast_policy Policy, isa Isa = native, executor Executor, floating_rang
   requires(is_stochastic(Policy.round))
 FEWBITS_INLINE void convert(Executor&& runner, const Src& src, Dst&& dst, const philox& random) {
   detail::check_shapes(src, dst);
-  const auto runs =
-      detail::make_stochastic_runs<Policy, Isa>(src.data(), detail::matrix_of(dst), random);
+  const auto runs = detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src),
+                                                              detail::matrix_of(dst), random);
   runner.parallel_for(runs.tasks(), runs);
 }
 
