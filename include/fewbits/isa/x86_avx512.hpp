@@ -176,7 +176,7 @@ struct vec<Isa> {
                                                       _mm512_packus_epi16(words, more)));
   }
   FEWBITS_INLINE static u32 merge(u32 bits, u32 a, u32 b) {
-    return _mm512_ternarylogic_epi32(bits, a, b, 0xca);
+    return _mm512_ternarylogic_epi32(a, b, bits, 0xe4);
   }
 
   // The names of the intrinsics' rounding operand.
@@ -316,7 +316,7 @@ struct vec16<Isa> {
     return _mm512_mask_blend_epi16(where, b, a);
   }
   FEWBITS_INLINE static u16 merge(u16 bits, u16 a, u16 b) {
-    return _mm512_ternarylogic_epi32(bits, a, b, 0xca);
+    return _mm512_ternarylogic_epi32(a, b, bits, 0xe4);
   }
   FEWBITS_INLINE static __m512i widen_low(u16 x) {
     return _mm512_castps_si512(_mm512_cvtph_ps(_mm512_castsi512_si256(x)));
@@ -353,7 +353,7 @@ struct vec8<Isa> {
     return _mm512_set1_epi8(static_cast<std::int8_t>(x));
   }
   FEWBITS_INLINE static u8 merge(u8 bits, u8 a, u8 b) {
-    return _mm512_ternarylogic_epi32(bits, a, b, 0xca);
+    return _mm512_ternarylogic_epi32(a, b, bits, 0xe4);
   }
   FEWBITS_INLINE static table load_table(const unsigned char* bytes) {
     return {_mm512_load_si512(bytes), _mm512_load_si512(bytes + 64)};
