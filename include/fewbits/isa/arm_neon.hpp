@@ -130,8 +130,9 @@ struct vec<Isa> {
     return vreinterpretq_u32_f32(vcvtq_f32_s32(vreinterpretq_s32_u32(x)));
   }
 
-  // In assembly: the intrinsics are `+` and `*` to the compiler, which contracts a * b + c and, under
-  // -ffast-math, moves and drops operations.
+  // Operations on floats are in assembly. Intrinsics are `+` and `*` to the compiler, which contracts
+  // a * b + c; and under -ffast-math it moves and drops operations, and takes no result of one for an
+  // infinity or a NaN, conversions included.
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
     u32 sum;
     __asm__("fadd %0.4s, %1.4s, %2.4s" : "=w"(sum) : "w"(a), "w"(b));
@@ -158,7 +159,7 @@ struct vec<Isa> {
 
   /// fcvtns saturates, and has 0 for NaN.
   FEWBITS_INLINE static u32 nearest_integer(u32 x) {
-    const u32 integer = vreinterpretq_u32_s32(vcvtnq_s32_f32(floats(x)));
+    const u32 integer = vreinterpretq_u32_s32(vcvtnq_s32_f32(vreinterpretq_f32_u32(x)));
     const mask fits = greater(set(0x4f000000), and_(x, set(0x7fffffff)));
     return select(fits, integer, set(0x80000000));
   }
@@ -197,41 +198,52 @@ struct vec<Isa> {
   }
   FEWBITS_INLINE static void store_bytes(unsigned char* dst, bytes x) { vst1q_u8(dst, x); }
 
-  // Under a default control word NaN keeps its sign and the high part of its payload (FPCR.DN would
-  // replace it), FP16 is IEEE's (AHP), nothing is flushed (FZ), and what rounds, rounds to nearest even.
-  FEWBITS_INLINE static float32x4_t floats(u32 x) { return vreinterpretq_f32_u32(x); }
-  FEWBITS_INLINE static float64x2_t doubles(const unsigned char* src) {
-    return vreinterpretq_f64_u8(vld1q_u8(src));
-  }
+  // Under a control word NaN keeps its sign and the high part of its payload (FPCR.DN would replace it),
+  // FP16 is IEEE's (AHP), and nothing is flushed (FZ).
   FEWBITS_INLINE static u32 load_half(const unsigned char* src) {
-    return vreinterpretq_u32_f32(vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(src))));
+    u32 wide;
+    __asm__("fcvtl %0.4s, %1.4h" : "=w"(wide) : "w"(vld1_u8(src)));
+    return wide;
   }
   template <rounding Mode>
   FEWBITS_INLINE static void store_half(unsigned char* dst, u32 x) {
-    vst1_u8(dst, vreinterpret_u8_f16(vcvt_f16_f32(floats(x))));
+    uint8x8_t narrow;
+    __asm__("fcvtn %0.4h, %1.4s" : "=w"(narrow) : "w"(x));
+    vst1_u8(dst, narrow);
   }
   template <rounding Mode>
   FEWBITS_INLINE static u32 load64(const unsigned char* src) {
-    return vreinterpretq_u32_f32(vcvt_high_f32_f64(vcvt_f32_f64(doubles(src)), doubles(src + 16)));
+    u32 narrow;
+    __asm__("fcvtn %0.2s, %1.2d\n\tfcvtn2 %0.4s, %2.2d"
+            : "=&w"(narrow)
+            : "w"(load32(src)), "w"(load32(src + 16)));
+    return narrow;
   }
   FEWBITS_INLINE static u32 load64_to_odd(const unsigned char* src) {
-    return vreinterpretq_u32_f32(
-        vcvtx_high_f32_f64(vcvtx_f32_f64(doubles(src)), doubles(src + 16)));
+    u32 narrow;
+    __asm__("fcvtxn %0.2s, %1.2d\n\tfcvtxn2 %0.4s, %2.2d"
+            : "=&w"(narrow)
+            : "w"(load32(src)), "w"(load32(src + 16)));
+    return narrow;
   }
   FEWBITS_INLINE static u32 load64_normal_to_odd(const unsigned char* src) {
     return load64_to_odd(src);
   }
   FEWBITS_INLINE static void store64(unsigned char* dst, u32 x) {
-    vst1q_u8(dst, vreinterpretq_u8_f64(vcvt_f64_f32(vget_low_f32(floats(x)))));
-    vst1q_u8(dst + 16, vreinterpretq_u8_f64(vcvt_high_f64_f32(floats(x))));
+    u32 low, high;
+    __asm__("fcvtl %0.2d, %1.2s" : "=w"(low) : "w"(x));
+    __asm__("fcvtl2 %0.2d, %1.4s" : "=w"(high) : "w"(x));
+    store32(dst, low);
+    store32(dst + 16, high);
   }
 #if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
   /// Unlike the dot products of BF16, this instruction rounds as FPCR says and keeps subnormal numbers.
   FEWBITS_INLINE static void store_bf16(unsigned char* dst, u32 a, u32 b)
     requires has_neon_bf16<Isa>
   {
-    const bfloat16x8_t low = vcvtq_low_bf16_f32(floats(a));
-    vst1q_u8(dst, vreinterpretq_u8_bf16(vcvtq_high_bf16_f32(low, floats(b))));
+    u32 codes;
+    __asm__("bfcvtn %0.4h, %1.4s\n\tbfcvtn2 %0.8h, %2.4s" : "=&w"(codes) : "w"(a), "w"(b));
+    store32(dst, codes);
   }
 #endif
 };
@@ -289,10 +301,14 @@ struct vec16<Isa> {
   FEWBITS_INLINE static u16 merge(u16 bits, u16 a, u16 b) { return vbslq_u16(bits, a, b); }
 
   FEWBITS_INLINE static typename vec<Isa>::u32 widen_low(u16 x) {
-    return vreinterpretq_u32_f32(vcvt_f32_f16(vget_low_f16(vreinterpretq_f16_u16(x))));
+    typename vec<Isa>::u32 wide;
+    __asm__("fcvtl %0.4s, %1.4h" : "=w"(wide) : "w"(x));
+    return wide;
   }
   FEWBITS_INLINE static typename vec<Isa>::u32 widen_high(u16 x) {
-    return vreinterpretq_u32_f32(vcvt_high_f32_f16(vreinterpretq_f16_u16(x)));
+    typename vec<Isa>::u32 wide;
+    __asm__("fcvtl2 %0.4s, %1.8h" : "=w"(wide) : "w"(x));
+    return wide;
   }
 #if defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC)
   template <rounding Mode>
