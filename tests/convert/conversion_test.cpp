@@ -3,12 +3,14 @@
 // compiled with -ffast-math, which breaks comparisons of floats and NaN.
 #include <fewbits/convert.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <string>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "convert/kernels.hpp"
@@ -16,10 +18,7 @@
 
 namespace {
 
-namespace fb = fewbits;
-using fb::cast_policy;
-using fb::overflow;
-using fb::rounding;
+using namespace rows;
 
 // Formats that the named table lacks: infinity as a top code; FP32's exponents with few bits; both
 // ends of the exponents that the vector code takes; every value a power of two.
@@ -32,225 +31,295 @@ using tiny_e4m3 = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3)
 using huge_e4m3 = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3), -112)>;
 using wide_e2m20 = fb::basic_float<fb::formats::ieee(2, 20)>;
 
-template <class From, class To, cast_policy Policy, fb::isa Isa>
-void bulk(const unsigned char* src, unsigned char* dst, std::size_t count) {
-  const fb::array_view<const From> from(reinterpret_cast<const From*>(src), count);
-  const fb::array_view<To> to(reinterpret_cast<To*>(dst), count);
-  fb::convert<Policy, Isa>(from, to);
-}
-
-template <class Type>
-Type element(u64 code) {
-  if constexpr (std::is_floating_point_v<Type>) {
-    std::conditional_t<sizeof(Type) == 4, std::uint32_t, u64> bits{};
-    bits = static_cast<decltype(bits)>(code);
-    return __builtin_bit_cast(Type, bits);
-  } else {
-    return Type::from_bits(static_cast<typename Type::storage_type>(code));
-  }
-}
-
-template <class From, class To, cast_policy Policy>
-u64 scalar(u64 code) {
-  const To result = fb::convert<To, Policy>(element<From>(code));
-  if constexpr (std::is_same_v<To, float>) {
-    return __builtin_bit_cast(std::uint32_t, result);
-  } else if constexpr (std::is_same_v<To, double>) {
-    return __builtin_bit_cast(u64, result);
-  } else {
-    return result.bits();
-  }
-}
-
-enum class isas { native_only, both };
-
-template <class From, class To, cast_policy Policy = cast_policy{}, isas Isas = isas::both>
-conversion make() {
-  conversion row{fb::format_of<From>,
-                 fb::format_of<To>,
-                 Policy,
-                 sizeof(From),
-                 sizeof(To),
-                 bulk<From, To, Policy, fb::native>,
-                 nullptr,
-                 scalar<From, To, Policy>};
-  if constexpr (Isas == isas::both) row.generic = bulk<From, To, Policy, fb::generic>;
-  return row;
-}
-
-// The code of the other policies is shared by all formats; these two differ most in their special
-// codes.
-template <class To>
-constexpr isas isas_for =
-    std::is_same_v<To, fb::fp16> || std::is_same_v<To, fb::fp8_e4m3> ? isas::both
-                                                                     : isas::native_only;
-
-template <class To, rounding Round>
-void add_overflows(std::vector<conversion>& rows) {
-  rows.push_back(make<float, To, cast_policy{Round, overflow::ieee}, isas_for<To>>());
-  rows.push_back(make<float, To, cast_policy{Round, overflow::propagate}, isas::native_only>());
-  // With an infinity of its own kind, a format has nothing new to say about the other two.
-  if constexpr (To::format.inf != fb::inf_encoding::top_code) {
-    rows.push_back(make<float, To, cast_policy{Round, overflow::saturate}, isas::native_only>());
-    rows.push_back(
-        make<float, To, cast_policy{Round, overflow::infinity_or_largest}, isas::native_only>());
-  }
-}
-
-template <class To>
-void add_policies(std::vector<conversion>& rows) {
-  add_overflows<To, rounding::nearest_even>(rows);
-  add_overflows<To, rounding::nearest_away>(rows);
-  add_overflows<To, rounding::toward_zero>(rows);
-  add_overflows<To, rounding::toward_positive>(rows);
-  add_overflows<To, rounding::toward_negative>(rows);
-  add_overflows<To, rounding::to_odd>(rows);
-}
-
 /// FP32 to and from a format, in the policies that everyone uses.
 template <class Narrow>
-void add_with_fp32(std::vector<conversion>& rows) {
-  rows.push_back(make<float, Narrow>());
-  rows.push_back(make<float, Narrow, fb::saturating, isas::native_only>());
-  rows.push_back(make<Narrow, float>());
+void add_with_fp32(std::vector<conversion>& table) {
+  add<float, Narrow, cast_policy{}, isas::both>(table);
+  add<float, Narrow, fb::saturating>(table);
+  add<Narrow, float, cast_policy{}, isas::both>(table);
+  // Where an infinity becomes another number.
+  if constexpr (fb::format_of<Narrow>.has_infinity()) add<Narrow, float, fb::saturating>(table);
 }
 
 template <class First, class Second>
-void add_pair(std::vector<conversion>& rows) {
-  rows.push_back(make<First, Second, cast_policy{}, isas::native_only>());
-  rows.push_back(make<Second, First, cast_policy{}, isas::native_only>());
+void add_pair(std::vector<conversion>& table) {
+  add<First, Second>(table);
+  add<Second, First>(table);
 }
 
 std::vector<conversion> make_conversions() {
-  std::vector<conversion> rows;
-#define FEWBITS_TEST_ROW(name, descriptor, specification)                    \
-  if constexpr (fb::name::format.bits() <= 24 && fb::name::format.is_signed) \
-    add_with_fp32<fb::name>(rows);
+  std::vector<conversion> table;
+#define FEWBITS_TEST_ROW(name, descriptor, specification) \
+  if constexpr (fb::name::format.bits() <= 24) add_with_fp32<fb::name>(table);
   FEWBITS_FLOAT_FORMATS(FEWBITS_TEST_ROW)
 #undef FEWBITS_TEST_ROW
-  add_pair<float, p3109_8p3>(rows);
-  add_pair<float, p3109_6p3>(rows);
-  add_pair<float, p3109_8p4f>(rows);
-  add_pair<float, e8m3>(rows);
-  add_pair<float, tiny_e4m3>(rows);
-  add_pair<float, huge_e4m3>(rows);
-  add_pair<float, wide_e2m20>(rows);
+  add_pair<float, p3109_8p3>(table);
+  add_pair<float, p3109_6p3>(table);
+  add_pair<float, p3109_8p4f>(table);
+  add_pair<float, e8m3>(table);
+  add_pair<float, tiny_e4m3>(table);
+  add_pair<float, huge_e4m3>(table);
+  add_pair<float, wide_e2m20>(table);
+  add_modes<float, fb::fp8_e4m3>(table);
 
-  add_policies<fb::fp16>(rows);
-  add_policies<fb::fp8_e4m3>(rows);
-  add_policies<fb::fp8_e5m2fnuz>(rows);
-  add_policies<p3109_6p3>(rows);
+  add_pair<fb::fp16, fb::bf16>(table);
+  add_pair<fb::fp16, fb::fp8_e4m3>(table);
+  add_pair<fb::fp16, fb::fp8_e5m2>(table);
+  add_pair<fb::fp16, fb::fp8_e4m3fnuz>(table);
+  add_pair<fb::fp16, fb::fp4_e2m1>(table);
+  add_pair<fb::fp16, fb::scale_ue4m3>(table);
+  add_pair<fb::bf16, fb::fp8_e4m3>(table);
+  add_pair<fb::bf16, fb::fp8_e5m2>(table);
+  add_pair<fb::bf16, fb::fp6_e2m3>(table);
+  add_pair<fb::bf16, fb::fp8_e5m2fnuz>(table);
+  add_pair<fb::fp16_alt, fb::fp8_e3m4>(table);
+  add_pair<fb::fp8_e4m3, fb::fp8_e5m2>(table);
+  add_pair<fb::fp8_e4m3fnuz, fb::fp8_e4m3_ieee>(table);
+  add_pair<fb::fp8_e5m2, p3109_8p3>(table);
+  add_pair<fb::fp4_e2m1, fb::fp8_e4m3>(table);
+  add_pair<fb::fp6_e3m2, fb::scale_ue4m3>(table);
+  add_pair<fb::scale_e8m0, fb::fp8_e5m2>(table);
+  add_pair<fb::tf32, fb::bf16>(table);
+  add<fb::fp16, fb::bf16, cast_policy{rounding::to_odd}, isas::both>(table);
+  add<fb::fp8_e5m2, fb::fp4_e2m1, fb::saturating, isas::both>(table);
+  add<fb::fp8_e5m2, fb::fp16, fb::saturating>(table);
+  add<fb::fp16, double, fb::saturating>(table);
+  add<fb::bf16, fb::fp16, fb::saturating>(table);
 
-  add_pair<fb::fp16, fb::bf16>(rows);
-  add_pair<fb::fp16, fb::fp8_e4m3>(rows);
-  add_pair<fb::fp16, fb::fp8_e5m2>(rows);
-  add_pair<fb::fp16, fb::fp8_e4m3fnuz>(rows);
-  add_pair<fb::fp16, fb::fp4_e2m1>(rows);
-  add_pair<fb::bf16, fb::fp8_e4m3>(rows);
-  add_pair<fb::bf16, fb::fp8_e5m2>(rows);
-  add_pair<fb::bf16, fb::fp6_e2m3>(rows);
-  add_pair<fb::fp16_alt, fb::fp8_e3m4>(rows);
-  add_pair<fb::fp8_e4m3, fb::fp8_e5m2>(rows);
-  add_pair<fb::tf32, fb::bf16>(rows);
-  rows.push_back(make<fb::fp16, fb::bf16, cast_policy{rounding::to_odd}>());
-  rows.push_back(make<fb::fp8_e5m2, fb::fp4_e2m1, fb::saturating>());
+  // FP64, where it rounds once, and pairs that take the scalar conversion.
+  add<double, float, cast_policy{}, isas::both>(table);
+  add<float, double, cast_policy{}, isas::both>(table);
+  add<double, fb::fp16, cast_policy{}, isas::both>(table);
+  add<fb::fp64, fb::fp8_e4m3, fb::truncating, isas::both>(table);
+  add<fb::bf16, fb::fp64, cast_policy{}, isas::both>(table);
+  add<double, fb::bf16>(table);
+  add<double, fb::scale_e8m0>(table);
+  add<double, fb::scale_ue4m3>(table);
+  add<double, wide_e2m20>(table);
+  add<double, fb::fp24>(table);
+  add<fb::scale_ue5m3, fb::fp16, cast_policy{}, isas::both>(table);
+  // Equal formats; the classes are taken like the native types of the same values.
+  add<float, fb::fp32, cast_policy{}, isas::both>(table);
+  add<fb::fp32, float, cast_policy{}, isas::both>(table);
+  add<fb::bf16, fb::bf16, cast_policy{}, isas::both>(table);
+  add<fb::bf16, fb::bf16, fb::saturating>(table);
+  add<fb::fp8_e5m2, fb::fp8_e5m2>(table);
+  add<double, fb::fp64, cast_policy{}, isas::both>(table);
+  add<fb::fp32, fb::fp16, cast_policy{}, isas::both>(table);
+  add<fb::fp16, fb::fp32, cast_policy{}, isas::both>(table);
 
-  // The pairs that take the scalar conversion, and those of equal formats.
-  rows.push_back(make<double, float>());
-  rows.push_back(make<float, double>());
-  rows.push_back(make<double, fb::fp16>());
-  rows.push_back(make<fb::fp64, fb::fp8_e4m3, fb::truncating>());
-  rows.push_back(make<fb::bf16, fb::fp64>());
-  rows.push_back(make<float, fb::scale_e8m0>());
-  rows.push_back(make<fb::scale_e8m0, float>());
-  rows.push_back(make<float, fb::scale_ue4m3>());
-  rows.push_back(make<fb::scale_ue5m3, fb::fp16>());
-  rows.push_back(make<float, fb::fp32>());
-  rows.push_back(make<fb::fp32, float>());
-  rows.push_back(make<fb::bf16, fb::bf16>());
-  rows.push_back(make<double, fb::fp64>());
-  // The classes are taken like the native types of the same values.
-  rows.push_back(make<fb::fp32, fb::fp16>());
-  rows.push_back(make<fb::fp16, fb::fp32>());
-  return rows;
+  add_pair<float, std::int8_t>(table);
+  add_pair<float, fb::uint4>(table);
+  add_pair<float, std::int16_t>(table);
+  add_pair<fb::bf16, std::uint8_t>(table);
+  add_pair<std::int8_t, fb::int4>(table);
+  return table;
 }
 
-/// The FP32 code of the number with the code `magnitude` of a format that FP32 contains; beyond the
-/// format's last code, the numbers that would follow.
-std::uint32_t fp32_code(const fb::float_format& format, u64 magnitude) {
-  const int mantissa_bits = format.mantissa_bits;
+constexpr u64 sign64 = u64{1} << 63;
+constexpr u64 infinity64 = 0x7ff0000000000000;
+constexpr u64 one64 = 0x3ff0000000000000;
+
+/// The code of the double significand * 2^scale: a number of at most 53 bits, normal in FP64.
+u64 double_code(u64 significand, int scale) {
+  if (significand == 0) return 0;
+  const int shift = __builtin_clzll(significand) - 11;
+  const u64 aligned = significand << shift;  // bit 52 is the first
+  return (static_cast<u64>(scale - shift + 52 + 1023) << 52) + (aligned & ~(u64{1} << 52));
+}
+
+/// The double of the non-negative number with the code `magnitude`; beyond the last code, the numbers that
+/// would follow.
+u64 value_of(const element_kind& kind, u64 magnitude) {
+  if (kind.is_integer) return double_code(magnitude, 0);
+  const fb::float_format& format = kind.format;
   u64 significand = magnitude & format.mantissa_mask();
-  int exponent = static_cast<int>(magnitude >> mantissa_bits);
+  int exponent = static_cast<int>(magnitude >> format.mantissa_bits);
   if (exponent > 0 || !format.has_subnormals) {
-    significand |= u64{1} << mantissa_bits;
+    significand |= u64{1} << format.mantissa_bits;
   } else {
     exponent = 1;
   }
-  if (significand == 0) return 0;
-  // The number is significand * 2^scale.
-  int scale = exponent - format.bias - mantissa_bits;
-  while (significand < u64{1} << 23) {
-    significand <<= 1;
-    --scale;
+  return double_code(significand, exponent - format.bias - format.mantissa_bits);
+}
+
+/// Magnitudes whose values, midpoints and neighbours are worth a test: all if there are no more than
+/// `most`, else the ends, the smallest normal numbers and a stride.
+std::vector<u64> magnitudes_of(const element_kind& kind, u64 most) {
+  const u64 last = kind.is_integer ? static_cast<u64>(kind.integer.max_code()) + 2
+                                   : kind.format.max_finite_code() + 1;
+  const u64 normal = kind.is_integer ? 0 : kind.format.min_normal_code();
+  const u64 stride = last <= most ? 1 : last / most | 1;
+  std::vector<u64> found;
+  for (u64 code = 0; code <= last; code += stride) found.push_back(code);
+  if (stride == 1) return found;
+  for (u64 i = 0; i < 64; ++i) {
+    found.push_back(i);
+    found.push_back(last - i);
+    if (normal >= 32) found.push_back(normal - 32 + i);
+    // Each power of two of the smallest value.
+    if (u64{1} << i < normal) found.push_back(u64{1} << i);
   }
-  const int field = scale + 150;
-  if (field >= 255) return 0x7f800000;
-  if (field >= 1)
-    return static_cast<std::uint32_t>(field) << 23 |
-           (static_cast<std::uint32_t>(significand) & 0x7fffff);
-  return field < -23 ? 0 : static_cast<std::uint32_t>(significand >> (1 - field));
+  return found;
 }
 
-void add_both_signs(std::vector<u64>& codes, std::uint32_t magnitude) {
-  codes.push_back(magnitude & 0x7fffffff);
-  codes.push_back(magnitude | 0x80000000);
+/// Between the values of two codes that follow one another.
+u64 middle_of(u64 below, u64 above) {
+  // Codes are linear within a binade; half of a power of two is one exponent less.
+  return below == 0 ? above - (u64{1} << 52) : below + (above - below) / 2;
 }
 
-/// Zero, the ends of the subnormal and normal numbers, infinity, NaN of every payload bit.
-void add_special_fp32(std::vector<u64>& codes) {
+void add_both_signs(std::vector<u64>& codes, u64 magnitude, u64 sign) {
+  codes.push_back(magnitude & (sign - 1));
+  codes.push_back((magnitude & (sign - 1)) | sign);
+}
+
+/// The code of the float next to the double, toward zero: exact for the values and midpoints in question,
+/// unless they are too small.
+std::uint32_t float_code(u64 magnitude) {
+  const int exponent = static_cast<int>(magnitude >> 52) - 1023;
+  if (exponent > 127) return 0x7f800000;
+  if (exponent >= -126)
+    return static_cast<std::uint32_t>(exponent + 127) << 23 |
+           (static_cast<std::uint32_t>(magnitude >> 29) & 0x7fffff);
+  if (exponent < -149) return 0;
+  const u64 significand = (magnitude & ((u64{1} << 52) - 1)) | u64{1} << 52;
+  return static_cast<std::uint32_t>(significand >> (-97 - exponent));
+}
+
+/// Values of the destination, midpoints and their neighbours; a stride through everything; the ends of
+/// the subnormal and normal numbers, infinity, NaN of every payload bit.
+std::vector<u64> fp32_codes(const element_kind& to) {
+  constexpr u64 sign = 0x80000000;
+  std::vector<u64> codes;
   for (const std::uint32_t code : {0x0U, 0x1U, 0x2U, 0x7fffffU, 0x800000U, 0x800001U, 0x3f800000U,
                                    0x7f7fffffU, 0x7f7ffffeU, 0x7f800000U})
-    add_both_signs(codes, code);
+    add_both_signs(codes, code, sign);
   for (int bit = 0; bit < 23; ++bit) {
-    add_both_signs(codes, 0x7f800000U | 1U << bit);
-    add_both_signs(codes, 0x7fffffffU ^ 1U << bit);
+    add_both_signs(codes, 0x7f800000U | 1U << bit, sign);
+    add_both_signs(codes, 0x7fffffffU ^ 1U << bit, sign);
   }
-  add_both_signs(codes, 0x7fffffff);
-}
-
-/// Every value of the destination (a sample if there are more than 2^16), every midpoint, and their
-/// neighbours; specials; a stride through everything.
-std::vector<u64> fp32_inputs(const fb::float_format& to) {
-  std::vector<u64> codes;
-  add_special_fp32(codes);
-  const u64 last = to.max_finite_code() + 2;
-  const u64 step = to.bits() <= 16 ? 1 : last / 4093;
-  for (u64 code = 0; code <= last; code += step) {
-    const std::uint32_t here = fp32_code(to, code);
-    const std::uint32_t next = fp32_code(to, code + 1);
-    // Codes are linear within a binade, and half of a power of two is one exponent less.
-    const std::uint32_t middle =
-        code == 0 && next >= 0x1000000 ? next - 0x800000 : here + (next - here) / 2;
-    for (const std::uint32_t around : {here, middle})
+  add_both_signs(codes, 0x7fffffff, sign);
+  for (const u64 code : magnitudes_of(to, 10000)) {
+    const u64 here = value_of(to, code);
+    const u64 middle = middle_of(here, value_of(to, code + 1));
+    for (const std::uint32_t around : {float_code(here), float_code(middle)})
       for (int ulp = -1; ulp <= 1; ++ulp)
         if (around != 0 || ulp >= 0)
-          add_both_signs(codes, around + static_cast<std::uint32_t>(ulp));
+          add_both_signs(codes, around + static_cast<std::uint32_t>(ulp), sign);
   }
   for (std::uint32_t i = 0; i < 20000; ++i) codes.push_back(i * 214'783U);
   return codes;
 }
 
-std::vector<u64> fp64_inputs(const fb::float_format& to) {
-  std::vector<u64> codes = {0x7ff0000000000001, 0xfff8000000000000, 0x7ff8000000000001, 1,
-                            0x8000000000000001, 0x7fefffffffffffff, 0x0010000000000000};
-  const fb::float_format sampled = to.bits() <= 24 ? to : fb::formats::bf16;
-  const std::vector<u64> floats = fp32_inputs(sampled);
-  for (std::size_t i = 0; i < floats.size(); i += 3) {
-    const float x = __builtin_bit_cast(float, static_cast<std::uint32_t>(floats[i]));
-    const u64 code = fb::convert<fb::fp64>(x).bits();
-    codes.insert(codes.end(), {code, code + 1, code == 0 ? 0 : code - 1});
+/// The same for FP64, where what decides may be far below the result's last place, and below what
+/// FP32 would keep.
+std::vector<u64> fp64_codes(const element_kind& to) {
+  std::vector<u64> codes;
+  for (const u64 code : {u64{0}, u64{1}, one64, u64{0x000fffffffffffff}, u64{0x0010000000000000},
+                         u64{0x7fefffffffffffff}, infinity64})
+    add_both_signs(codes, code, sign64);
+  for (int bit = 0; bit < 52; ++bit) {
+    add_both_signs(codes, infinity64 | u64{1} << bit, sign64);
+    add_both_signs(codes, ~sign64 ^ u64{1} << bit, sign64);
   }
-  for (u64 i = 0; i < 20000; ++i) codes.push_back(i * 0x9e3779b97f4a7c15);
+  // Every exponent: FP32's smallest number and half of it, and numbers that only FP64 has.
+  for (u64 exponent = 0; exponent < 2047; ++exponent)
+    for (const u64 mantissa : {u64{0}, u64{1}, u64{0x8000000000000}, u64{0xfffffffffffff}})
+      add_both_signs(codes, exponent << 52 | mantissa, sign64);
+  const element_kind sampled = to.is_integer || to.format.bits() < 64 ? to : kind_of<fb::fp32>();
+  for (const u64 code : magnitudes_of(sampled, 1500)) {
+    const u64 here = value_of(sampled, code);
+    const u64 middle = middle_of(here, value_of(sampled, code + 1));
+    for (const u64 around : {here, middle})
+      for (const u64 offset : {u64{0}, u64{1}, u64{1} << 20, u64{1} << 28, (u64{1} << 28) + 1}) {
+        add_both_signs(codes, around + offset, sign64);
+        if (around >= offset) add_both_signs(codes, around - offset, sign64);
+      }
+  }
+  for (u64 i = 0; i < 10000; ++i) codes.push_back(i * 0x9e3779b97f4a7c15);
+  return codes;
+}
+
+std::vector<u64> codes_for(const conversion& row) {
+  if (!row.from.is_integer) {
+    const element_kind to =
+        row.to.is_integer || row.to.format.bits() <= 24 ? row.to : kind_of<fb::bf16>();
+    if (row.from.format == fb::formats::fp32) return fp32_codes(to);
+    if (row.from.format == fb::formats::fp64) return fp64_codes(row.to);
+  }
+  const int bits = row.from.is_integer ? row.from.integer.bits : row.from.format.bits();
+  const u64 count = u64{1} << bits;
+  const u64 step = count <= 65536 ? 1 : count / 60000 | 1;
+  std::vector<u64> codes;
+  for (u64 code = 0; code < count; code += step) codes.push_back(code);
+  codes.push_back(count - 1);
+  return codes;
+}
+
+/// The order of numbers: positive by magnitude, then negative, then NaN.
+u64 order_of(u64 code64) { return (code64 & ~sign64) > infinity64 ? ~u64{0} : code64; }
+
+struct input {
+  u64 order, code;
+};
+
+/// From each class of numbers that one way through a kernel may not be made for, one: NaN of either
+/// sign, infinities, what is just beyond the destination's largest number and what rounds to more than
+/// it, the smallest and the largest numbers of either sign, -1.
+std::vector<u64> special_codes(const conversion& row, const std::vector<input>& sorted) {
+  const auto first_from = [&](u64 order) {
+    const auto found = std::lower_bound(sorted.begin(), sorted.end(), order,
+                                        [](const input& x, u64 value) { return x.order < value; });
+    return found == sorted.end() ? sorted.back().code : found->code;
+  };
+  const u64 last = row.to.is_integer ? static_cast<u64>(row.to.integer.max_code())
+                                     : row.to.format.max_finite_code();
+  std::vector<u64> codes = {sorted.back().code,
+                            first_from(~u64{0}),
+                            first_from(infinity64),
+                            first_from(infinity64 | sign64),
+                            first_from(1),
+                            first_from(sign64 | 1),
+                            first_from(sign64 | one64),
+                            sorted.front().code};
+  if (row.to.is_integer || row.to.format.bits() < 64) {
+    const u64 largest = value_of(row.to, last);
+    const u64 threshold = middle_of(largest, value_of(row.to, last + 1));
+    for (const u64 magnitude : {largest + 1, threshold, threshold + 1}) {
+      codes.push_back(first_from(magnitude));
+      codes.push_back(first_from(magnitude | sign64));
+    }
+  }
+  return codes;
+}
+
+std::vector<u64> make_inputs(const conversion& row) {
+  std::vector<input> sorted;
+  for (const u64 code : codes_for(row))
+    sorted.push_back({order_of(row.from.to_double(code)), code});
+  std::sort(sorted.begin(), sorted.end(), [](const input& x, const input& y) {
+    return x.order != y.order ? x.order < y.order : x.code < y.code;
+  });
+  const std::vector<u64> specials = special_codes(row, sorted);
+
+  // Neighbours may become equal elements, which would hide that they changed places: each 64, a kernel's
+  // step, are dealt out.
+  constexpr std::size_t step = 64;
+  while (sorted.size() % (2 * step) != 0) sorted.push_back(sorted.back());
+  std::vector<u64> codes;
+  for (std::size_t i = 0; i < sorted.size(); ++i)
+    codes.push_back(sorted[i - i % step + i * 11 % step].code);
+  const std::size_t count = codes.size();
+  const std::size_t turns = count <= 16 * step ? specials.size() : 1;
+  for (std::size_t turn = 0; turn < turns; ++turn) {
+    for (std::size_t i = 0; i < count;) {
+      const std::size_t at = codes.size();
+      codes.push_back(at % 7 == 6 ? specials[(at / (2 * step) + turn) % specials.size()]
+                                  : codes[i++]);
+    }
+    while (codes.size() % (2 * step) != 0) codes.push_back(specials[turn]);
+  }
   return codes;
 }
 
@@ -262,54 +331,42 @@ std::string describe(const conversion& row, u64 source, u64 got, u64 want) {
   return name_of(row) + text;
 }
 
-// Equality with the scalar conversion, for every row of the table.
-TEST(Conversion, GivesTheBitsOfTheScalarConversion) {
-  for (const conversion& row : conversions()) {
-    const std::vector<u64> codes = inputs_for(row);
-    std::vector<unsigned char> src(codes.size() * row.from_bytes);
-    write_codes(codes, row.from_bytes, src.data());
-    const std::vector<unsigned char> want = expected_of(row, codes);
-    std::vector<unsigned char> got(want.size());
-    row.native(src.data(), got.data(), codes.size());
-    expect_elements(row, "native", codes, got.data(), want);
-    if (row.generic == nullptr) continue;
-    got.assign(want.size(), 0xa5);
-    row.generic(src.data(), got.data(), codes.size());
-    expect_elements(row, "generic", codes, got.data(), want);
+std::string name_of(const element_kind& kind) {
+  char text[64];
+  if (kind.is_integer) {
+    std::snprintf(text, sizeof text, "%sint%d", kind.integer.is_signed ? "" : "u",
+                  kind.integer.bits);
+    return text;
   }
+  const char* const known = fb::name_of(kind.format);
+  if (std::strcmp(known, "unnamed") != 0) return known;
+  std::snprintf(text, sizeof text, "%se%dm%d with bias %d up to 0x%x",
+                kind.format.is_signed ? "" : "u", kind.format.exponent_bits,
+                kind.format.mantissa_bits, kind.format.bias,
+                static_cast<unsigned>(kind.format.max_finite_code()));
+  return text;
 }
+
+TEST(Conversion, GivesTheBitsOfTheScalarConversion) { expect_scalar_bits(conversions()); }
 
 }  // namespace
 
 const std::vector<conversion>& conversions() {
-  static const std::vector<conversion> rows = make_conversions();
-  return rows;
+  static const std::vector<conversion> table = make_conversions();
+  return table;
 }
 
 std::string name_of(const conversion& row) {
-  const auto name = [](const fb::float_format& format) -> std::string {
-    const char* const known = fb::name_of(format);
-    if (std::strcmp(known, "unnamed") != 0) return known;
-    char text[48];
-    std::snprintf(text, sizeof text, "e%dm%d with bias %d", format.exponent_bits,
-                  format.mantissa_bits, format.bias);
-    return text;
-  };
   char policy[48];
   std::snprintf(policy, sizeof policy, " (round %d, overflow %d)",
                 static_cast<int>(row.policy.round), static_cast<int>(row.policy.over));
-  return name(row.from) + " -> " + name(row.to) + policy;
+  return name_of(row.from) + " -> " + name_of(row.to) + policy;
 }
 
-std::vector<u64> inputs_for(const conversion& row) {
-  if (row.from == fb::formats::fp32)
-    return fp32_inputs(row.to.bits() <= 24 && row.to.is_signed ? row.to : fb::formats::bf16);
-  if (row.from == fb::formats::fp64) return fp64_inputs(row.to);
-  std::vector<u64> codes;
-  const u64 count = u64{1} << row.from.bits();
-  const u64 step = count <= 65536 ? 1 : 251;
-  for (u64 code = 0; code < count; code += step) codes.push_back(code);
-  codes.push_back(count - 1);
+const std::vector<u64>& inputs_for(const conversion& row) {
+  static std::map<std::pair<std::string, std::string>, std::vector<u64>> known;
+  std::vector<u64>& codes = known[{name_of(row.from), name_of(row.to)}];
+  if (codes.empty()) codes = make_inputs(row);
   return codes;
 }
 
@@ -346,4 +403,20 @@ void expect_elements(const conversion& row, const char* isa, const std::vector<u
     if (++shown <= 5) ADD_FAILURE() << isa << ", " << describe(row, codes[i], found, wanted);
   }
   if (failed > 5) ADD_FAILURE() << name_of(row) << ": " << failed << " of " << codes.size();
+}
+
+void expect_scalar_bits(const std::vector<conversion>& table) {
+  for (const conversion& row : table) {
+    const std::vector<u64>& codes = inputs_for(row);
+    std::vector<unsigned char> src(codes.size() * row.from_bytes);
+    write_codes(codes, row.from_bytes, src.data());
+    const std::vector<unsigned char> want = expected_of(row, codes);
+    std::vector<unsigned char> got(want.size());
+    row.native(src.data(), got.data(), codes.size());
+    expect_elements(row, "native", codes, got.data(), want);
+    if (row.generic == nullptr) continue;
+    got.assign(want.size(), 0xa5);
+    row.generic(src.data(), got.data(), codes.size());
+    expect_elements(row, "generic", codes, got.data(), want);
+  }
 }
