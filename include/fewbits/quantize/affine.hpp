@@ -19,9 +19,10 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// Parameters of a quantized matrix whose codes are `Code`: std::int8_t, std::uint8_t, a `basic_int`, or
-/// one of these `restricted`. One scale (and zero point) for each of `Granularity::count(rows, cols)`
-/// stretches of a row, in row-major order. No zero points means that all are 0.
+/// Parameters of a quantized matrix whose codes are `Code`: std::int8_t, std::uint8_t, a
+/// `basic_int`, or one of these `restricted`. One scale (and zero point) for each of
+/// `Granularity::count(rows, cols)` stretches of a row, in row-major order. No zero points means
+/// that all are 0.
 ///   real = scale * (q - zero_point)
 template <class Code, class Granularity = per_tensor>
 struct affine {
@@ -48,8 +49,8 @@ struct affine<Code, per_tensor> {
   }
 };
 
-/// The same with a number for the lowest code instead of a code for zero, which then need not be exact: ggml q4_1,
-/// TensorFlow.js. As many minima as scales.
+/// The same with a number for the lowest code instead of a code for zero, which then need not be
+/// exact: ggml q4_1, TensorFlow.js. As many minima as scales.
 ///   real = scale * (q - lowest code) + minimum, the product rounded and then the sum
 template <class Code, class Granularity = per_tensor>
 struct affine_minimum {
@@ -181,9 +182,11 @@ concept plain_rounding = !is_stochastic(Policy.round) && Policy.round != roundin
 /// q = clamp(round((x - minimum) / scale) + lowest code).
 ///
 /// Shape:    src and dst have the same rows and cols; parameters for them by their granularity.
-/// Rounding: the quotient is that of a division in FP32, rounded to an integer by Policy.round, nearest even by
-///           default; then the zero point is added. The difference is rounded to FP32 before it is divided.
-/// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN becomes the code of zero.
+/// Rounding: the quotient is that of a division in FP32, rounded to an integer by Policy.round,
+///           nearest even by default; then the zero point is added. The difference is rounded to
+///           FP32 before it is divided.
+/// Range:    what lies beyond it, infinities too, becomes the nearest code; NaN becomes the code of
+///           zero.
 /// Bits:     the same on every instruction set and whatever the floating-point control word is.
 /// Errors:   none at run time. Requires matching shapes and zero points that are codes.
 /// Source:   ONNX QuantizeLinear.
@@ -205,8 +208,9 @@ FEWBITS_INLINE void quantize(const matrix_view<const float>& src, const Paramete
   quantize<cast_policy{}, Isa>(src, parameters, dst);
 }
 
-/// Writes the numbers that codes stand for: scale * (q - zero_point) or scale * (q - lowest code) + minimum, each operation
-/// rounded to FP32; then rounded to the class of the elements of `dst`: float, fp16, bf16 or any other.
+/// Writes the numbers that codes stand for: scale * (q - zero_point) or scale * (q - lowest code) +
+/// minimum, each operation rounded to FP32; then rounded to the class of the elements of `dst`:
+/// float, fp16, bf16 or any other.
 ///
 /// Shape, Errors: as `quantize`.
 template <isa Isa = native, detail::affine_parameters Parameters, detail::code_matrix Codes,

@@ -2,21 +2,20 @@
 // Kernels between FP32 and integer codes: stretches of elements that share a scale.
 //
 // The codes are those of a division, q = nearest_even(RN(x / s)) + z clamped, at the price of two
-// multiplications. With hi + lo = 1 / s to 47 bits, fma(x, hi, RN(x * lo)) is within 2^-22 * 0.76 ulp of x / s.
-// That rounds to another integer than RN(x / s) only if x / s is as close to a point m between two floats next to
-// a tie k + 1/2. In units of the last place of 24-bit significands X and S,
-//   x / s - m = (X * 2^j - M * S) / (2 S), j = 24 or 25, M = (2k + 1) * 2^i +- 1, i >= 16 where |k| < 256,
-// whose numerator is not zero (M is odd, S < 2^24) and is +-S modulo 2^16. So unless the low 16 bits of S are
-// within 16 of 0 but not 0, it is at least 16, and |x / s - m| more than 2^-21 ulp. Those scales (30 of 65536), scales
-// beyond 2^+-100, and stretches with NaN, an infinity or a quotient below -2^15 or above 2^31 take a division.
+// multiplications. With hi + lo = 1 / s to 47 bits, x * hi + RN(x * lo) is within 2^-22 ulp of x / s.
+// Rounded to FP32, the two round to different integers only if a point m lies between them that is
+// half an ulp from a tie k + 1/2. In units of the last place, with the 24-bit significands X and S,
+//   x / s - m = (X * 2^j - M * S) / (2 S),  j = 24 or 25,  M = (2 k + 1) * 2^i +- 1,
+// and i >= 16 where |k| < 256. The numerator is not zero, since M is odd and S < 2^24, and it is +-S
+// modulo 2^16. So unless the low 16 bits of S are within 15 of 0 but not 0, it is at least 16, and m
+// is 2^-21 ulp away. Those scales (30 of 65536), scales beyond 2^+-100, and blocks with NaN, an
+// infinity or a quotient below -2^15 or above 2^31 take a division.
 #pragma once
 
 #include <fewbits/config.hpp>
-#include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
+#include <fewbits/quantize/affine_scalar.hpp>
 #include <fewbits/quantize/code_range.hpp>
-#include <fewbits/quantize/float_lanes.hpp>
-#include <fewbits/quantize/round_integer.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -24,86 +23,6 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
-
-/// What the codes of one stretch, or of stretches in a row, mean: scale * (q - zero_point), 0 where that is null; or
-/// scale * (q - lowest code) + minimum, where that is not null.
-struct scales_and_offsets {
-  const float* scale;
-  const std::int32_t* zero_point;
-  const float* minimum;
-
-  FEWBITS_INLINE constexpr scales_and_offsets from(std::size_t stretch) const {
-    return {scale + stretch, zero_point == nullptr ? nullptr : zero_point + stretch,
-            minimum == nullptr ? nullptr : minimum + stretch};
-  }
-};
-enum class code_offset : unsigned char { none, zero_point, minimum };
-
-/// The code that is added to the rounded quotient.
-template <class Code>
-FEWBITS_INLINE std::int32_t code_shift(const scales_and_offsets& of) {
-  if (of.minimum != nullptr) return code_range<Code>::lowest;
-  return of.zero_point == nullptr ? 0 : *of.zero_point;
-}
-
-/// (x - minimum) / scale, each operation rounded to FP32, as bits. NaN counts as zero before a minimum is subtracted.
-FEWBITS_INLINE std::uint32_t quotient_of(float x, const scales_and_offsets& of) {
-  std::uint32_t bits = bit_cast<std::uint32_t>(x);
-  if (of.minimum != nullptr)
-    bits = one_float::add_floats(is_nan_code<formats::fp32>(bits) ? 0 : bits,
-                                 bit_cast<std::uint32_t>(*of.minimum) ^ 0x80000000);
-  return one_float::divide_floats(bits, bit_cast<std::uint32_t>(*of.scale));
-}
-
-/// The code of `x`: the quotient rounded to an integer, plus the code of zero or the lowest, within the range. The quotient
-/// is clamped before it is rounded; the ends are integers, so the order does not matter and no float too large for an
-/// integer is converted. NaN gives the code of zero.
-template <class Code, rounding Mode = rounding::nearest_even>
-FEWBITS_INLINE std::int32_t quantize_one(float x, const scales_and_offsets& of,
-                                         std::uint32_t random = 0) {
-  const std::int32_t shift = code_shift<Code>(of);
-  const float low = static_cast<float>(code_range<Code>::lowest - shift);
-  const float high = static_cast<float>(code_range<Code>::highest - shift);
-  const std::uint32_t bits = quotient_of(x, of);
-  if (is_nan_code<formats::fp32>(bits)) return shift;
-  const float quotient = bit_cast<float>(bits);
-  const float clamped = quotient < low ? low : quotient > high ? high : quotient;
-  return rounded_integer<Mode>(clamped, random) + shift;
-}
-
-/// How many finite elements have a quotient that rounds to an integer beyond the codes.
-template <class Code, isa Isa>
-struct clipping {
-  static std::size_t count(const float* x, std::size_t size, const scales_and_offsets& of) {
-    const std::int32_t shift = code_shift<Code>(of);
-    const float low = static_cast<float>(code_range<Code>::lowest - shift);
-    const float high = static_cast<float>(code_range<Code>::highest - shift);
-    std::size_t clipped = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::uint32_t bits = quotient_of(x[i], of);
-      if (is_nan_code<formats::fp32>(bits) ||
-          (bit_cast<std::uint32_t>(x[i]) & 0x7fffffff) >= 0x7f800000)
-        continue;
-      const float quotient = bit_cast<float>(bits);
-      const float kept = quotient < low - 1 ? low - 1 : quotient > high + 1 ? high + 1 : quotient;
-      const std::int32_t code = nearest_even_integer(kept);
-      clipped += static_cast<float>(code) < low || static_cast<float>(code) > high ? 1U : 0U;
-    }
-    return clipped;
-  }
-};
-
-template <class Code>
-FEWBITS_INLINE float dequantize_one(std::int32_t code, const scales_and_offsets& of) {
-  const std::int32_t zero = of.minimum != nullptr      ? code_range<Code>::lowest
-                            : of.zero_point != nullptr ? *of.zero_point
-                                                       : 0;
-  std::uint32_t bits = one_float::multiply_floats(
-      bit_cast<std::uint32_t>(static_cast<float>(code - zero)), bit_cast<std::uint32_t>(*of.scale));
-  if (of.minimum != nullptr)
-    bits = one_float::add_floats(bits, bit_cast<std::uint32_t>(*of.minimum));
-  return bit_cast<float>(bits);
-}
 
 template <isa Isa>
 concept has_byte_vectors = requires { typename vec<Isa>::bytes; };
@@ -176,8 +95,8 @@ struct byte_codes {
     ops::store_bytes(dst, codes);
   }
 
-  /// `count` elements, a multiple of `step`, in groups of `Group` elements (0: one group). False if they need a
-  /// careful pass.
+  /// `count` elements, a multiple of `step`, in groups of `Group` elements (0: one group). False if
+  /// they need a careful pass.
   template <std::size_t Group, code_offset Offset, bool IsCareful>
   FEWBITS_INLINE static bool pass(const unsigned char* src, unsigned char* dst, std::size_t count,
                                   const scales_and_offsets& of, const reciprocals& inverse) {
@@ -237,13 +156,16 @@ struct byte_codes {
     }
   }
 
-  /// The reciprocals of at most `most_scales` scales. True if all scales allow for the products described above.
+  /// The reciprocals of at most `most_scales` scales. True if all scales allow for the products
+  /// described above.
   FEWBITS_INLINE static bool invert(const float* scale, std::size_t count, reciprocals& inverse) {
     const u32 one = ops::set(0x3f800000);
     u32 bad = ops::set(0);
     for (std::size_t i = 0; i < count; i += lanes) {
       u32 divisor;
-      if (count - i >= lanes) {
+      if (count == 1) {
+        divisor = ops::set(bit_cast<std::uint32_t>(*scale));
+      } else if (count - i >= lanes) {
         divisor = ops::load32(reinterpret_cast<const unsigned char*>(scale + i));
       } else {
         std::uint32_t bits[lanes];
@@ -375,7 +297,8 @@ struct byte_codes {
   }
 
  private:
-  /// The sign bit of a signed code of less than 8 bits: with that bit flipped, it is unsigned and so much more.
+  /// The sign bit of a signed code of less than 8 bits: with that bit flipped, it is unsigned and
+  /// so much more.
   static constexpr std::int32_t flipped_sign =
       is_signed_code<Code> && range::bits < 8 ? 1 << (range::bits - 1) : 0;
 

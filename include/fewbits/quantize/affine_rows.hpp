@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Matrices of floats to and from matrices of codes: rows, stretches of a row that share a scale, packed codes.
+// Matrices of floats to and from matrices of codes: rows, stretches of a row that share a scale,
+// packed codes.
 #pragma once
 
 #include <fewbits/config.hpp>
@@ -21,8 +22,8 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// Elements of a block that is converted in cache on its way to or from packed codes. All group sizes that
-/// `run_groups` takes divide it.
+/// Elements of a block that is converted in cache on its way to or from packed codes. All group
+/// sizes that `run_groups` takes divide it.
 inline constexpr std::size_t staging_block = 2048;
 
 /// All elements of a matrix without gaps between its rows, as one row.
@@ -35,7 +36,8 @@ FEWBITS_INLINE auto long_row(const packed_matrix_view<Element>& matrix) {
   return packed_span<Element>(matrix.data(), matrix.rows() * matrix.cols(), matrix.row(0).offset());
 }
 
-/// Calls `run(from, to, of)` for the parts of elements `begin` to `end` of a row that share a scale.
+/// Calls `run(from, to, of)` for the parts of elements `begin` to `end` of a row that share a
+/// scale.
 template <class Granularity, class Run>
 FEWBITS_INLINE void for_stretches(std::size_t begin, std::size_t end, std::size_t row,
                                   std::size_t cols, const scales_and_offsets& of, Run run) {
@@ -56,7 +58,8 @@ FEWBITS_INLINE bool is_one_row(std::size_t cols) {
   return std::is_same_v<Granularity, per_tensor>;
 }
 
-/// Row by row, by a `Kernel` that has `quantize_row` and `to_floats`; as one row where that is the same.
+/// Row by row, by a `Kernel` that has `quantize_row` and `to_floats`; as one row where that is the
+/// same.
 template <class Kernel, class Granularity, isa Isa>
 struct affine_matrix {
   template <rounding Mode, class Codes>

@@ -17,9 +17,9 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// What a calibration saw: the range of the finite values and 0, how many elements there were, how many of them were
-/// skipped (NaN and infinities), and how many finite ones the parameters clip, whose quotient rounds to an integer
-/// beyond the codes.
+/// What a calibration saw: the range of the finite values and 0, how many elements there were, how
+/// many of them were skipped (NaN and infinities), and how many finite ones the parameters clip,
+/// whose quotient rounds to an integer beyond the codes.
 struct calibration_report {
   float low, high;
   std::size_t count, skipped, clipped;
@@ -45,7 +45,8 @@ FEWBITS_INLINE value_range range_of(const floats& x) {
   return found;
 }
 
-// The rules: `find<Code, Isa>(x)` are the parameters of a stretch. They run under a default control word.
+// The rules: `find<Code, Isa>(x)` are the parameters of a stretch. They run under a default control
+// word.
 
 struct absmax_rule {
   template <class Code, isa Isa>
@@ -187,8 +188,9 @@ FEWBITS_INLINE affine<Code, Granularity> calibrate_matrix(const floats& x, array
 /// Parameters without zero point: scale = amax / largest code, amax the largest finite magnitude.
 ///
 /// Data:   NaN and infinities are skipped, and counted in `report`. All zero or empty: scale 1.
-/// Scale:  the quotient in FP32, at least 2^-149 and small enough that the end codes are finite; else
-///         unchanged, so a tensor times a power of two keeps its codes (down to subnormal scales).
+/// Scale:  the quotient in FP32, at least 2^-149 and small enough that the end codes are finite;
+///         else unchanged, so a tensor times a power of two keeps its codes (down to subnormal
+///         scales).
 /// Errors: none.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src,
@@ -197,17 +199,18 @@ template <class Code, isa Isa = native, contiguous Src>
 }
 
 /// Parameters that map the range of the finite values, extended to hold 0, to the range of codes:
-/// scale = (high - low) / (number of codes - 1), zero point = lowest code - nearest_even(low / scale).
-/// 0 is then a code, so padding and ReLU zeros are exact, and a constant tensor is at an end of the codes.
-/// Data and errors as `calibrate_absmax`.
+/// scale = (high - low) / (number of codes - 1), zero point = lowest code - nearest_even(low /
+/// scale). 0 is then a code, so padding and ReLU zeros are exact, and a constant tensor is at an
+/// end of the codes. Data and errors as `calibrate_absmax`.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src,
                                                            calibration_report* report = nullptr) {
   return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::minmax_rule{}, report);
 }
 
-/// As `calibrate_absmax` with a smaller amax: the smallest magnitude that is not exceeded by `percent` percent of
-/// the finite elements (0 < percent <= 100; nearest rank, exact, three passes). What is beyond is clipped.
+/// As `calibrate_absmax` with a smaller amax: the smallest magnitude that is not exceeded by
+/// `percent` percent of the finite elements (0 < percent <= 100; nearest rank, exact, three
+/// passes). What is beyond is clipped.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_percentile(
     const Src& src, double percent, calibration_report* report = nullptr) {
@@ -215,10 +218,10 @@ template <class Code, isa Isa = native, contiguous Src>
                                              report);
 }
 
-/// As `calibrate_absmax` with the amax * k / 32, k = 32, 31, ..., 1 (down to 17 where 256 elements or fewer share a
-/// scale), that has the least sum of squared errors; of equal ones the largest. Errors are measured with the tensor
-/// rounded to steps of 2^-14 to 2^-13 of its amax and scales to 1/64 of such a step, which is what makes the choice the
-/// same on every instruction set.
+/// As `calibrate_absmax` with the amax * k / 32, k = 32, 31, ..., 1 (down to 17 where 256 elements
+/// or fewer share a scale), that has the least sum of squared errors; of equal ones the largest.
+/// Errors are measured with the tensor rounded to steps of 2^-14 to 2^-13 of its amax and scales to
+/// 1/64 of such a step, which is what makes the choice the same on every instruction set.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_mse(const Src& src,
                                                         calibration_report* report = nullptr) {
@@ -251,8 +254,9 @@ template <class Code, class Granularity, isa Isa = native>
   return detail::calibrate_tensor<Code, Isa>(src, detail::mse_rule{}, report);
 }
 
-/// The same for each row or group of a matrix. The scales are written to `scales`, of Granularity::count(rows, cols)
-/// elements, which the result refers to; `calibrate_minmax` writes as many zero points. `report` has the totals.
+/// The same for each row or group of a matrix. The scales are written to `scales`, of
+/// Granularity::count(rows, cols) elements, which the result refers to; `calibrate_minmax` writes
+/// as many zero points. `report` has the totals.
 template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_absmax(
     const matrix_view<const float>& src, array_view<float> scales,
@@ -282,9 +286,10 @@ template <class Code, class Granularity, isa Isa = native>
                                                           report);
 }
 
-/// A scale and a minimum that map the range of the finite values, which need not hold 0, to the range of codes:
-/// minimum = low, scale = (high - low) / (number of codes - 1). A constant tensor has scale 1 and comes back exactly; one
-/// wider than the largest float is clipped to that width. Data and errors as `calibrate_absmax`.
+/// A scale and a minimum that map the range of the finite values, which need not hold 0, to the
+/// range of codes: minimum = low, scale = (high - low) / (number of codes - 1). A constant tensor
+/// has scale 1 and comes back exactly; one wider than the largest float is clipped to that width.
+/// Data and errors as `calibrate_absmax`.
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine_minimum<Code> calibrate_minimum(const Src& src) {
   affine_minimum<Code> found{1, 0};

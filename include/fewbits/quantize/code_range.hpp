@@ -15,8 +15,8 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// Stands for the signed `Code` without its lowest code: -127..127 for int8, -7..7 for int4. Then -x has a
-/// code when x has one, and products of codes have room. Codes are stored as `Code`:
+/// Stands for the signed `Code` without its lowest code: -127..127 for int8, -7..7 for int4. Then
+/// -x has a code when x has one, and products of codes have room. Codes are stored as `Code`:
 /// `affine<restricted<int8>, per_row>` goes with a `matrix_view<int8>`.
 template <class Code>
 struct restricted;

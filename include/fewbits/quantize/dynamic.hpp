@@ -61,8 +61,9 @@ FEWBITS_INLINE affine<Code, Granularity> quantize_dynamic(const floats& src,
 
 }  // namespace detail
 
-/// `calibrate_absmax` and `quantize` of a matrix, row by row: the same scales and codes, and src is read from memory
-/// once. Granularity is per_row or a per_group; scales and result as in `calibrate_absmax`.
+/// `calibrate_absmax` and `quantize` of a matrix, row by row: the same scales and codes, and src is
+/// read from memory once. Granularity is per_row or a per_group; scales and result as in
+/// `calibrate_absmax`.
 template <class Code, class Granularity = per_row, isa Isa = native, detail::code_matrix Codes>
   requires(!std::is_same_v<Granularity, per_tensor>)
 FEWBITS_INLINE affine<Code, Granularity> quantize_absmax(const matrix_view<const float>& src,

@@ -9,9 +9,9 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-// Each granularity cuts a row of `cols` elements into stretches of `length(cols)`, the last of which
-// may be short: `end(begin, cols)` is where the one from `begin` on stops, `index` its place among the
-// parameters, `count` how many there are.
+// Each granularity cuts a row of `cols` elements into stretches of `length(cols)`, the last of
+// which may be short: `end(begin, cols)` is where the one from `begin` on stops, `index` its place
+// among the parameters, `count` how many there are.
 
 /// One set for the whole tensor.
 struct per_tensor {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The scale with the least squared error among fractions of the largest, in exact arithmetic.
 //
-// A stretch is taken as integers u = nearest(x * 2^e) with 2^13 <= amax * 2^e < 2^14, a candidate scale as a step that is a
-// multiple of 1/64. Then u - q * step is exact in FP32 for every code q, the square of an eighth of it is rounded once and
-// to an integer, and integers are summed: the order does not matter, and every instruction set finds the same scale.
+// A stretch is taken as integers u = nearest(x * 2^e) with 2^13 <= amax * 2^e < 2^14, a candidate
+// scale as a step that is a multiple of 1/64. Then u - q * step is exact in FP32 for every code q,
+// the square of an eighth of it is rounded once and to an integer, and integers are summed: the
+// order does not matter, and every instruction set finds the same scale.
 #pragma once
 
 #include <fewbits/config.hpp>

@@ -79,9 +79,9 @@ struct observer_kernel {
     return {found.scale, found.zero_point};
   }
 
-  /// The number of bins, at least 1 / 128 of them, whose upper end as amax gives the least squared error of the centres of
-  /// all. With `highest` codes a step is end / highest bins: everything is counted in the 2 * highest-th part of a bin, in
-  /// integers.
+  /// The number of bins, at least 1 / 128 of them, whose upper end as amax gives the least squared
+  /// error of the centres of all. With `highest` codes a step is end / highest bins: everything is
+  /// counted in the 2 * highest-th part of a bin, in integers.
   static std::size_t least_error(const std::uint64_t* bins, std::size_t size,
                                  std::int32_t highest) {
     const std::uint64_t steps = static_cast<std::uint64_t>(highest);
@@ -142,8 +142,8 @@ struct observer_kernel {
 
 }  // namespace detail
 
-/// The range of all batches: what `calibrate_absmax` and `calibrate_minmax` find in all of them together. The order does not
-/// matter.
+/// The range of all batches: what `calibrate_absmax` and `calibrate_minmax` find in all of them
+/// together. The order does not matter.
 class minmax_observer {
  public:
   FEWBITS_INLINE constexpr minmax_observer() = default;
@@ -173,9 +173,9 @@ class minmax_observer {
   detail::observed seen_{0, 0, 0, 0};
 };
 
-/// A range that follows the batches: each end m becomes m + weight * (its value in the batch - m), each operation rounded to
-/// FP32; the first batch with a finite element sets it. The order of the batches matters; a batch without finite elements
-/// changes nothing.
+/// A range that follows the batches: each end m becomes m + weight * (its value in the batch - m),
+/// each operation rounded to FP32; the first batch with a finite element sets it. The order of the
+/// batches matters; a batch without finite elements changes nothing.
 /// Source: torch.ao MovingAverageMinMaxObserver, whose weight is 0.01.
 class moving_average_observer {
  public:
@@ -205,9 +205,9 @@ class moving_average_observer {
   float weight_;
 };
 
-/// A histogram of magnitudes in `Bins` bins, a power of two, whose width is the smallest power of two with which they
-/// hold all that came. When larger numbers come, bins are merged by pairs, exactly: the result does not depend on the
-/// order or the cut of the batches.
+/// A histogram of magnitudes in `Bins` bins, a power of two, whose width is the smallest power of
+/// two with which they hold all that came. When larger numbers come, bins are merged by pairs,
+/// exactly: the result does not depend on the order or the cut of the batches.
 template <std::size_t Bins = 2048>
 class histogram_observer {
   static_assert(Bins >= 2 && Bins <= 65536 && (Bins & (Bins - 1)) == 0);
@@ -226,14 +226,15 @@ class histogram_observer {
   [[nodiscard]] FEWBITS_INLINE affine<Code> absmax() const {
     return detail::observer_kernel<Isa>::template absmax<Code>(amax());
   }
-  /// As `calibrate_percentile`, where its amax is the upper end of a bin: that of the percentile's rank, but never
-  /// above the largest magnitude.
+  /// As `calibrate_percentile`, where its amax is the upper end of a bin: that of the percentile's
+  /// rank, but never above the largest magnitude.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> percentile(double percent) const {
     return detail::observer_kernel<Isa>::template absmax<Code>(percentile_amax(percent));
   }
-  /// The amax among the upper ends of bins, from the 128th part of the bins up, with the least squared error of the centres of
-  /// all bins, weighted by their counts; of equal ones the smallest.
+  /// The amax among the upper ends of bins, from the 128th part of the bins up, with the least
+  /// squared error of the centres of all bins, weighted by their counts; of equal ones the
+  /// smallest.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> mse() const {
     const std::size_t best = amax() == 0.0f ? Bins

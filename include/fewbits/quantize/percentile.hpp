@@ -24,8 +24,8 @@ FEWBITS_INLINE constexpr std::uint64_t percentile_rank(double percent, std::uint
 
 template <isa Isa>
 struct percentile_kernel {
-  /// The magnitude of that rank among the finite ones; 0 where there are none. Codes order like magnitudes, so each pass
-  /// finds 11, then 10, then 10 bits of it.
+  /// The magnitude of that rank among the finite ones; 0 where there are none. Codes order like
+  /// magnitudes, so each pass finds 11, then 10, then 10 bits of it.
   static float find(const matrix_view<const float>& x, double percent) {
     FEWBITS_ASSERT(percent > 0 && percent <= 100, "percentile: %g percent", percent);
     constexpr unsigned widths[] = {11, 10, 10};

@@ -16,8 +16,8 @@ inline namespace FEWBITS_ABI {
 
 /// A tensor compared with its codes. Elements that are not finite count in `skipped` only.
 struct quantization_report {
-  /// Signal-to-quantization-noise ratio in dB: 10 log10(sum x^2 / sum (x - back)^2). Infinite without error; -infinite
-  /// where all numbers are zero and the codes are not.
+  /// Signal-to-quantization-noise ratio in dB: 10 log10(sum x^2 / sum (x - back)^2). Infinite
+  /// without error; -infinite where all numbers are zero and the codes are not.
   double sqnr_db;
   /// The largest |x - back|.
   double largest_error;
@@ -26,7 +26,8 @@ struct quantization_report {
   std::size_t count, skipped;
   /// Finite elements whose quotient rounds to an integer beyond the codes.
   std::size_t clipped;
-  /// Bits of codes, scales (32 each) and zero points or minima (32 each), over the number of elements.
+  /// Bits of codes, scales (32 each) and zero points or minima (32 each), over the number of
+  /// elements.
   double bits_per_weight;
 };
 
@@ -140,8 +141,8 @@ template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters
                                   detail::one_row(codes));
 }
 
-/// A tensor compared with what came back of it, whatever it went through; nothing counts as clipped, and the caller knows
-/// the bits.
+/// A tensor compared with what came back of it, whatever it went through; nothing counts as
+/// clipped, and the caller knows the bits.
 template <isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE quantization_report compare_with_original(
     array_view<const float> original, array_view<const float> back, double bits_per_weight) {

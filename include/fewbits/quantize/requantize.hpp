@@ -19,14 +19,14 @@ inline namespace FEWBITS_ABI {
 
 /// How a product of an integer and a real multiplier becomes an integer.
 ///
-/// | rule       | multiplier                                | ties                    | as in              |
-/// | ---------- | ----------------------------------------- | ----------------------- | ------------------ |
-/// | float_even | FP32; sum and product are rounded to FP32 | to even                 | FBGEMM, XNNPACK    |
-/// | fixed_up   | 31 bits and a shift, one rounding         | up: -2.5 becomes -2     | FBGEMM             |
-/// | fixed_away | 31 bits and a shift, two roundings        | away: -2.5 becomes -3   | gemmlowp, TFLite   |
+/// | rule       | multiplier                                | ties                  | as in            |
+/// | ---------- | ----------------------------------------- | --------------------- | ---------------- |
+/// | float_even | FP32; sum and product are rounded to FP32 | to even               | FBGEMM, XNNPACK  |
+/// | fixed_up   | 31 bits and a shift, one rounding         | up: -2.5 becomes -2   | FBGEMM           |
+/// | fixed_away | 31 bits and a shift, two roundings        | away: -2.5 becomes -3 | gemmlowp, TFLite |
 ///
-/// The two roundings of fixed_away are the high half of twice the product (a tie goes up), then a division by a power of
-/// two (a tie goes away from zero).
+/// The two roundings of fixed_away are the high half of twice the product (a tie goes up), then a
+/// division by a power of two (a tie goes away from zero).
 enum class requantize_rule : unsigned char { float_even, fixed_up, fixed_away };
 
 /// factor * 2^(exponent - 31), 2^30 <= factor < 2^31; or 0.
@@ -35,8 +35,8 @@ struct fixed_multiplier {
   std::int32_t exponent;
 };
 
-/// The `fixed_multiplier` nearest to a finite `real` >= 0 (ties to even); what is below 2^-62 becomes 0, what is 2^30 or
-/// larger the largest. NaN and negative numbers become 0.
+/// The `fixed_multiplier` nearest to a finite `real` >= 0 (ties to even); what is below 2^-62
+/// becomes 0, what is 2^30 or larger the largest. NaN and negative numbers become 0.
 [[nodiscard]] FEWBITS_INLINE constexpr fixed_multiplier make_fixed_multiplier(double real) {
   const std::uint64_t bits = detail::bit_cast<std::uint64_t>(real);
   if (bits >= 0x7ff0000000000000)
@@ -119,11 +119,13 @@ struct requantize_kernel {
 
 }  // namespace detail
 
-/// Writes clamp(round(src * multiplier) + zero_point) as codes of `Code`, by the float_even rule. `multiplier` holds one
-/// number for all or one for each column: scale of A times scale of B over scale of the result.
+/// Writes clamp(round(src * multiplier) + zero_point) as codes of `Code`, by the float_even rule.
+/// `multiplier` holds one number for all or one for each column: scale of A times scale of B over
+/// scale of the result.
 ///
 /// Range:  what lies beyond the codes becomes the nearest one; a product that is NaN counts as 0.
-/// Errors: none at run time. Requires equal shapes, 1 or cols multipliers and a zero point that is a code.
+/// Errors: none at run time. Requires equal shapes, 1 or cols multipliers and a zero point that is
+///         a code.
 template <class Code, isa Isa = native, detail::code_matrix Codes>
 FEWBITS_INLINE void requantize(const matrix_view<const std::int32_t>& src,
                                array_view<const float> multiplier, std::int32_t zero_point,

@@ -11,10 +11,12 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// `x` rounded to an integer; Mode is any but to_odd and the stochastic ones a and b. Requires |x| < 2^23.
-/// Adding 1.5 * 2^23 would round to nearest even faster, but not under -ffast-math or another rounding
-/// mode. `random` is for `stochastic`: away from zero where the fraction, in units of 2^-32 rounded to
-/// nearest even, plus `random` reaches 2^32 (P3109 rule C; the value is a magnitude, as there).
+/// `x` rounded to an integer; Mode is any but to_odd, stochastic_a and stochastic_b. Requires
+/// |x| < 2^23.
+/// Adding 1.5 * 2^23 would round to nearest even faster, but not under -ffast-math or another
+/// rounding mode. `random` is for `stochastic`: away from zero where the fraction, in units of
+/// 2^-32 rounded to nearest even, plus `random` reaches 2^32 (P3109 rule C; the value is a
+/// magnitude, as there).
 template <rounding Mode = rounding::nearest_even>
 FEWBITS_INLINE constexpr std::int32_t rounded_integer(float x, std::uint32_t random = 0) {
   const std::uint32_t bits = bit_cast<std::uint32_t>(x);
@@ -40,7 +42,8 @@ FEWBITS_INLINE constexpr std::int32_t rounded_integer(float x, std::uint32_t ran
     }
     magnitude += static_cast<std::uint32_t>((fraction + random) >> 32);
   } else {
-    // Below 1/4 a larger shift changes nothing but what is left over, which is then still below half.
+    // Below 1/4 a larger shift changes nothing but what is left over, which is then still below
+    // half.
     const std::uint32_t drop = 150 - (exponent < 125 ? 125 : exponent);
     const std::uint32_t unit = std::uint32_t{1} << drop;
     std::uint32_t bias;

@@ -29,8 +29,8 @@ struct affine_kernel<Code, Granularity, Isa>
   static constexpr std::size_t lanes = static_cast<std::size_t>(lanes_type::lanes);
   static constexpr int bits = Code::format.bits();
 
-  /// The proof in affine_kernel.hpp is about points next to numbers of at most 9 bits, of any exponent: ties between codes of
-  /// 8 significant bits, as long as they and their quotients are normal in FP32.
+  /// The proof in affine_kernel.hpp is about points next to numbers of at most 9 bits, of any
+  /// exponent: ties between codes of 8 significant bits, as long as quotients there are normal.
   static constexpr bool may_multiply = has_byte_vectors<Isa> && Code::format.mantissa_bits <= 6 &&
                                        Code::format.quantum_exponent() > -90;
 

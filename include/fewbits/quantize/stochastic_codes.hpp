@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Integer codes by stochastic rounding: `quantize<stochastic>(src, parameters, dst, philox{seed, offset})`.
+// Integer codes by stochastic rounding: `quantize<stochastic>(src, parameters, dst, random)`.
 #pragma once
 
 #include <fewbits/config.hpp>
@@ -63,9 +63,9 @@ struct stochastic_codes {
 
 }  // namespace detail
 
-/// `quantize` with stochastic rounding of the quotient: away from zero with a probability of its fraction (P3109 rule C: where
-/// the fraction in units of 2^-32, to nearest even, plus the random word reaches 2^32). Element (i, j) takes word i * cols + j
-/// of `random`.
+/// `quantize` with stochastic rounding of the quotient: away from zero with a probability of its
+/// fraction (P3109 rule C: where the fraction in units of 2^-32, to nearest even, plus the random
+/// word reaches 2^32). Element (i, j) takes word i * cols + j of `random`.
 ///
 /// Shape, Range, Errors: as `quantize` without `random`.
 template <cast_policy Policy, isa Isa = native, detail::affine_parameters Parameters,

@@ -32,8 +32,8 @@ FEWBITS_INLINE constexpr float amax_of(const value_range& range) {
   return larger(-range.low, range.high);
 }
 
-/// On codes, which order like magnitudes: integers know no NaN. A first look takes maxima of all codes; only where
-/// that finds NaN or an infinity, a second one passes over those and counts them.
+/// On codes, which order like magnitudes: integers know no NaN. A first look takes maxima of all
+/// codes; only where that finds NaN or an infinity, a second one passes over those and counts them.
 template <isa Isa>
 struct range_kernel {
   using ops = vec<Isa>;
@@ -93,7 +93,8 @@ struct range_kernel {
 
   /// The range of the finite values and of 0.
   static value_range range(const float* src, std::size_t count) {
-    // With its sign bit flipped, a positive code is the larger the larger the number; a negative one is so as it is.
+    // With its sign bit flipped, a positive code is the larger the larger the number; a negative
+    // one is so as it is.
     const u32 sign = ops::set(sign_bit);
     u32 up[2] = {ops::set(0), ops::set(0)}, down[2] = {ops::set(0), ops::set(0)};
     const std::size_t whole = count / (2 * lanes) * (2 * lanes);
@@ -130,8 +131,8 @@ struct range_kernel {
 
   /// The smallest and the largest finite value; 0 and 0 where there are none.
   static value_range ends(const float* src, std::size_t count) {
-    // Keys order like the numbers: the sign bit of a positive code set, all bits of a negative one flipped. Those of numbers
-    // that are not finite are left out.
+    // Keys order like the numbers: the sign bit of a positive code set, all bits of a negative one
+    // flipped. Those of numbers that are not finite are left out.
     u32 least = ops::set(~0U), most = ops::set(0);
     const u32 limit = ops::set(infinity - 1), sign = ops::set(sign_bit), all = ops::set(~0U);
     const auto look = [&](u32 x) {
@@ -197,8 +198,8 @@ struct scale_and_zero {
   std::int32_t zero_point;
 };
 
-/// What sends the ends of the range to the ends of the codes. The width is taken in double: in float it may be
-/// infinite.
+/// What sends the ends of the range to the ends of the codes. The width is taken in double: in
+/// float it may be infinite.
 template <class Code>
 FEWBITS_INLINE constexpr scale_and_zero minmax_scale(float low, float high) {
   static_assert(!is_basic_float<Code>, "fewbits: float codes have no zero point");
