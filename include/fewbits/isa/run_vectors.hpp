@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -17,7 +18,9 @@ FEWBITS_INLINE void prefetch(const unsigned char* now) {
   constexpr std::size_t line = 64;
   FEWBITS_UNROLL
   for (std::size_t i = 0; i < (Bytes + line - 1) / line; ++i)
-    __builtin_prefetch(now + 2048 + i * line, Write ? 1 : 0);
+    __builtin_prefetch(
+        reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(now) + 2048 + i * line),
+        Write ? 1 : 0);
 }
 
 /// Calls `Step::apply(src, dst)` for each `Lanes` elements of `SrcBytes` bytes at `src` and of
