@@ -3,6 +3,7 @@
 // library.
 #pragma once
 
+#include <fewbits/isa/block_lanes.hpp>
 #include <fewbits/isa/vec.hpp>
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
@@ -10,6 +11,7 @@
 #endif
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #include <fewbits/isa/x86_avx512.hpp>
+#include <fewbits/isa/x86_avx512_blocks.hpp>
 #endif
 #if defined(__ARM_NEON) && defined(__aarch64__) && !defined(__AARCH64EB__)
 #include <fewbits/isa/arm_neon.hpp>

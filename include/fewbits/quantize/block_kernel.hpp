@@ -148,6 +148,11 @@ struct block_kernel {
   FEWBITS_INLINE static u32 load(const float* x) { return ops::load32(bytes(x)); }
   FEWBITS_INLINE static void store(float* x, u32 value) { ops::store32(bytes(x), value); }
 
+  /// Tells g++, which else warns of buffers too short for an unrolled loop.
+  FEWBITS_INLINE static void assume_chunk(std::size_t count) {
+    if (count > chunk) __builtin_unreachable();
+  }
+
   /// The largest magnitude of a block, as a code.
   FEWBITS_INLINE static std::uint32_t amax_of(const float* x) {
     u32 largest = ops::set(0);
@@ -198,6 +203,7 @@ struct block_kernel {
   /// One code a byte.
   FEWBITS_INLINE static void convert_chunk(const float* scaled, std::size_t count,
                                            unsigned char* codes) {
+    assume_chunk(count);
     if constexpr (element::is_float) {
       convert_kernel<fp32, element_type, saturating, Isa>::run(bytes(scaled), codes, count);
     } else {
@@ -219,10 +225,10 @@ struct block_kernel {
     }
   }
 
-  static void encode(const float* src, std::size_t count, unsigned char* elements,
-                     scale_type* scales, float tensor_scale) {
+  /// Chunks of blocks, the last one short.
+  static void encode_any(const float* src, std::size_t count, unsigned char* elements,
+                         scale_type* scales, const split_scale& tensor) {
     const default_control_word<Isa> control_word;
-    const split_scale tensor = split(tensor_scale);
     float scaled[buffer_size] = {};
     unsigned char codes[buffer_size] = {};
     for (std::size_t begin = 0; begin < count; begin += chunk) {
@@ -244,9 +250,93 @@ struct block_kernel {
     }
   }
 
+  /// `fast_group` blocks of the formats that an instruction set has a kernel for.
+  static constexpr bool is_mx = std::is_same_v<scale_type, scale_e8m0> && size == 32;
+  static constexpr bool is_nvfp4 = std::is_same_v<Format, nvfp4>;
+  static constexpr bool is_mxint8 = std::is_same_v<Format, mxint8>;
+  static constexpr bool is_mx_float =
+      is_mx && (std::is_same_v<element_type, fp8_e4m3> || std::is_same_v<element_type, fp8_e5m2> ||
+                std::is_same_v<element_type, fp6_e2m3> || std::is_same_v<element_type, fp6_e3m2> ||
+                std::is_same_v<element_type, fp4_e2m1>);
+  static constexpr bool encodes_groups =
+      block_lanes<Isa>::is_available &&
+      (is_nvfp4 || is_mx_float || (is_mxint8 && Rule == scale_rule::floor));
+  static constexpr bool decodes_groups =
+      block_lanes<Isa>::is_available && (is_nvfp4 || is_mxint8 || (is_mx_float && width != 6));
+  static constexpr std::size_t fast_group = is_nvfp4 ? 16 : 4;
+
+  FEWBITS_INLINE static unsigned char* bytes(scale_type* x) {
+    return reinterpret_cast<unsigned char*>(x);
+  }
+  FEWBITS_INLINE static const unsigned char* bytes(const scale_type* x) {
+    return reinterpret_cast<const unsigned char*>(x);
+  }
+  template <float_format Float>
+  static constexpr small_float small_float_of{
+      .width = Float.bits() + (Float.is_signed ? 0 : 1),
+      .mantissa_bits = Float.mantissa_bits,
+      .min_exponent = Float.min_exponent(),
+      .largest = bit_cast<std::uint32_t>(
+          static_cast<float>(basic_float<Float>::from_bits(Float.max_finite_code())))};
+
+  FEWBITS_INLINE static bool encode_group(const float* src, unsigned char* elements,
+                                          scale_type* scales, const split_scale& tensor) {
+    using group = block_lanes<Isa>;
+    if constexpr (is_nvfp4) {
+      const float t = bit_cast<float>(tensor.significand);
+      const std::uint32_t inverse = one_float::divide_floats(one, tensor.significand);
+      return group::template encode_nv<small_float_of<formats::fp4_e2m1>,
+                                       small_float_of<formats::scale_ue4m3>>(
+          src, elements, bytes(scales), t, bit_cast<float>(inverse),
+          bit_cast<float>(power_of_two_bits(-tensor.exponent)));
+    } else if constexpr (is_mxint8) {
+      return group::encode_mxint8(src, elements, bytes(scales));
+    } else {
+      constexpr std::uint32_t bump =
+          Rule == scale_rule::ceil    ? 0x7fffff
+          : Rule == scale_rule::rceil ? 0x7fffff - element::largest_fraction
+          : Rule == scale_rule::even  ? std::uint32_t{1} << (22 - element::mantissa_bits)
+                                      : 0;
+      return group::template encode_mx<small_float_of<element_type::format>, element::max_exponent,
+                                       bump>(src, elements, bytes(scales));
+    }
+  }
+  FEWBITS_INLINE static bool decode_group(const unsigned char* elements, const scale_type* scales,
+                                          float tensor, float* dst) {
+    using group = block_lanes<Isa>;
+    if constexpr (is_nvfp4) {
+      return group::decode_nv(elements, bytes(scales), tensor, dst);
+    } else if constexpr (is_mxint8) {
+      return group::decode_mxint8(elements, bytes(scales), dst);
+    } else if constexpr (width == 4) {
+      return group::decode_mxfp4(elements, bytes(scales), dst);
+    } else {
+      return group::template decode_mxfp8<std::is_same_v<element_type, fp8_e5m2>>(
+          elements, bytes(scales), dst);
+    }
+  }
+
+  static void encode(const float* src, std::size_t count, unsigned char* elements,
+                     scale_type* scales, float tensor_scale) {
+    const split_scale tensor = split(tensor_scale);
+    if constexpr (encodes_groups) {
+      constexpr std::size_t step = fast_group * size;
+      // The group kernel scales by one product, which needs a power of two that is a normal float.
+      if (!is_nvfp4 || (tensor.exponent > -80 && tensor.exponent < 80)) {
+        const default_control_word<Isa> control_word;
+        for (; count >= step;
+             count -= step, src += step, elements += step * width / 8, scales += fast_group)
+          if (!encode_group(src, elements, scales, tensor))
+            encode_any(src, step, elements, scales, tensor);
+      }
+    }
+    if (count != 0) encode_any(src, count, elements, scales, tensor);
+  }
+
   /// Codes as floats, before scaling.
   FEWBITS_INLINE static void decode_codes(const unsigned char* codes, std::size_t count,
                                           float* dst) {
+    assume_chunk(count);
     if constexpr (element::is_float) {
       convert_kernel<element_type, fp32, cast_policy{}, Isa>::run(codes, bytes(dst), count);
     } else {
@@ -280,11 +370,9 @@ struct block_kernel {
     scale_block(x, {factor, tensor}, dst);
   }
 
-  static void decode(const unsigned char* elements, const scale_type* scales, std::size_t count,
-                     float tensor_scale, float* dst) {
+  static void decode_any(const unsigned char* elements, const scale_type* scales, std::size_t count,
+                         std::uint32_t tensor, float* dst) {
     const default_control_word<Isa> control_word;
-    const std::uint32_t tensor =
-        Format::has_tensor_scale ? bit_cast<std::uint32_t>(tensor_scale) & 0x7fffffff : one;
     float values[buffer_size] = {};
     unsigned char codes[buffer_size] = {};
     for (std::size_t begin = 0; begin < count; begin += chunk) {
@@ -303,6 +391,23 @@ struct block_kernel {
         }
       }
     }
+  }
+
+  static void decode(const unsigned char* elements, const scale_type* scales, std::size_t count,
+                     float tensor_scale, float* dst) {
+    const std::uint32_t tensor =
+        Format::has_tensor_scale ? bit_cast<std::uint32_t>(tensor_scale) & 0x7fffffff : one;
+    if constexpr (decodes_groups) {
+      constexpr std::size_t step = fast_group * size;
+      if (tensor < fp32_infinity) {
+        const default_control_word<Isa> control_word;
+        for (; count >= step;
+             count -= step, dst += step, elements += step * width / 8, scales += fast_group)
+          if (!decode_group(elements, scales, bit_cast<float>(tensor), dst))
+            decode_any(elements, scales, step, tensor, dst);
+      }
+    }
+    if (count != 0) decode_any(elements, scales, count, tensor, dst);
   }
 
   /// The same, converted from FP32.

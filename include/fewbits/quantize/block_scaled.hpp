@@ -83,12 +83,9 @@ FEWBITS_INLINE void quantize_rows(const matrix_view<const float>& src,
 template <contiguous Src>
 FEWBITS_INLINE matrix_view<const float> as_matrix(const Src& src, std::size_t rows,
                                                   std::size_t cols) {
-  using element = std::remove_cvref_t<decltype(*src.data())>;
-  static_assert(std::is_same_v<element, float> || std::is_same_v<element, fp32>);
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == rows * cols,
-                 "quantize: %zu numbers for %zu x %zu", static_cast<std::size_t>(src.size()), rows,
-                 cols);
-  return {reinterpret_cast<const float*>(src.data()), rows, cols};
+  FEWBITS_ASSERT(size_of(src) == rows * cols, "quantize: %zu numbers for %zu x %zu", size_of(src),
+                 rows, cols);
+  return {floats_of(src), rows, cols};
 }
 
 }  // namespace detail
@@ -111,8 +108,7 @@ template <class Format, isa Isa = native>
 template <class Format, isa Isa = native, contiguous Src>
   requires(Format::has_tensor_scale)
 [[nodiscard]] FEWBITS_INLINE float calibrate_tensor_scale(const Src& src) {
-  return calibrate_tensor_scale<Format, Isa>(
-      detail::as_matrix(src, 1, static_cast<std::size_t>(src.size())));
+  return calibrate_tensor_scale<Format, Isa>(detail::as_matrix(src, 1, detail::size_of(src)));
 }
 
 /// Writes a matrix as blocks.
@@ -188,17 +184,15 @@ FEWBITS_INLINE void dequantize(const Blocks& src, Dst&& dst) {
   using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
   using to = detail::element_of<Dst>;
   const std::size_t cols = blocks.cols();
-  FEWBITS_ASSERT(blocks.size() == static_cast<std::size_t>(dst.size()),
-                 "dequantize: %zu numbers for %zu x %zu", static_cast<std::size_t>(dst.size()),
-                 blocks.rows(), cols);
+  FEWBITS_ASSERT(blocks.size() == detail::size_of(dst), "dequantize: %zu numbers for %zu x %zu",
+                 detail::size_of(dst), blocks.rows(), cols);
   if constexpr (std::is_same_v<to, float> || std::is_same_v<to, fp32>) {
-    dequantize<Isa>(src,
-                    matrix_view<float>(reinterpret_cast<float*>(dst.data()), blocks.rows(), cols));
+    dequantize<Isa>(src, matrix_view<float>(detail::floats_of(dst), blocks.rows(), cols));
   } else {
     for (std::size_t i = 0; i < blocks.rows(); ++i)
       detail::block_kernel<format, scale_rule::floor, Isa>::decode_as(
           blocks.row_elements(i).data(), blocks.row_scales(i), cols, blocks.tensor_scale(),
-          dst.data() + i * cols);
+          detail::data_of(dst) + i * cols);
   }
 }
 

@@ -151,7 +151,7 @@ template <std::size_t BlockSize = 64, isa Isa = native, contiguous Src, std::siz
   requires(Size <= std::size_t{1} << packed_bits<Code>)
 FEWBITS_INLINE void quantize(const Src& src, const codebook<Size>& book,
                              const packed_span<Code>& codes, array_view<float> scales) {
-  const std::size_t count = static_cast<std::size_t>(src.size());
+  const std::size_t count = detail::size_of(src);
   FEWBITS_ASSERT(codes.size() == count && scales.size() == detail::groups_of(count, BlockSize),
                  "quantize: %zu numbers, %zu codes, %zu scales", count, codes.size(),
                  scales.size());
@@ -159,8 +159,8 @@ FEWBITS_INLINE void quantize(const Src& src, const codebook<Size>& book,
   unsigned char block[BlockSize];
   for (std::size_t i = 0; i < count; i += BlockSize) {
     const std::size_t step = count - i < BlockSize ? count - i : BlockSize;
-    scales[i / BlockSize] =
-        detail::codebook_kernel<Size, BlockSize, Isa>::encode(bounds, src.data() + i, step, block);
+    scales[i / BlockSize] = detail::codebook_kernel<Size, BlockSize, Isa>::encode(
+        bounds, detail::floats_of(src) + i, step, block);
     for (std::size_t j = 0; j < step; ++j) codes.set(i + j, Code::from_bits(block[j]));
   }
 }
@@ -172,10 +172,9 @@ template <std::size_t BlockSize = 64, isa Isa = native, std::size_t Size, class 
 FEWBITS_INLINE void dequantize(const packed_span<Code>& codes, const codebook<Size>& book,
                                array_view<const float> scales, Dst&& dst) {
   const std::size_t count = codes.size();
-  FEWBITS_ASSERT(static_cast<std::size_t>(dst.size()) == count &&
-                     scales.size() == detail::groups_of(count, BlockSize),
-                 "dequantize: %zu codes, %zu numbers, %zu scales", count,
-                 static_cast<std::size_t>(dst.size()), scales.size());
+  FEWBITS_ASSERT(
+      detail::size_of(dst) == count && scales.size() == detail::groups_of(count, BlockSize),
+      "dequantize: %zu codes, %zu numbers, %zu scales", count, detail::size_of(dst), scales.size());
   using value = typename packed_span<Code>::value_type;
   unsigned char block[BlockSize];
   for (std::size_t i = 0; i < count; i += BlockSize) {
@@ -185,7 +184,7 @@ FEWBITS_INLINE void dequantize(const packed_span<Code>& codes, const codebook<Si
       block[j] = static_cast<unsigned char>(code.bits());
     }
     detail::codebook_kernel<Size, BlockSize, Isa>::decode(book, block, step, scales[i / BlockSize],
-                                                          dst.data() + i);
+                                                          detail::floats_of(dst) + i);
   }
 }
 

@@ -3,11 +3,14 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/fwd.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/isa/vec.hpp>
+#include <fewbits/view/array_view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -65,6 +68,17 @@ struct float_lanes : vec<Isa> {
   }
   FEWBITS_INLINE static std::uint32_t opaque(float x) { return opaque(bit_cast<std::uint32_t>(x)); }
 };
+
+/// The numbers of a range of `float` or `fp32`.
+template <contiguous Range>
+FEWBITS_INLINE auto floats_of(Range& range) {
+  using element = std::remove_pointer_t<decltype(data_of(range))>;
+  static_assert(std::is_same_v<std::remove_const_t<element>, float> ||
+                    std::is_same_v<std::remove_const_t<element>, fp32>,
+                "fewbits: a range of float or fp32 is needed");
+  using result = std::conditional_t<std::is_const_v<element>, const float, float>;
+  return reinterpret_cast<result*>(data_of(range));
+}
 
 /// The same operations on one float, as bits.
 using one_float = float_lanes<generic>;

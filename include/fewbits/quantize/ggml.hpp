@@ -34,20 +34,20 @@ inline namespace FEWBITS_ABI {
 /// Source: ggml-common.h, ggml-quants.c (quantize_row_*_ref).
 template <ggml_format Format, isa Isa = native, contiguous Src>
 FEWBITS_INLINE void quantize(const Src& src, array_view<unsigned char> dst) {
-  const std::size_t count = static_cast<std::size_t>(src.size());
+  const std::size_t count = detail::size_of(src);
   FEWBITS_ASSERT(dst.size() == ggml_bytes(Format, count), "quantize: %zu bytes for %zu numbers",
                  dst.size(), count);
-  detail::ggml_kernel<Format, Isa>::encode(src.data(), count, dst.data());
+  detail::ggml_kernel<Format, Isa>::encode(detail::floats_of(src), count, dst.data());
 }
 
 /// Writes the numbers that blocks stand for, in FP32. Products are exact or rounded once; the sum of q4_1
 /// is rounded. NaN, which only hostile scales give, is one code. Sizes, bits and errors as `quantize`.
 template <ggml_format Format, isa Isa = native, contiguous Dst>
 FEWBITS_INLINE void dequantize(array_view<const unsigned char> src, Dst&& dst) {
-  const std::size_t count = static_cast<std::size_t>(dst.size());
+  const std::size_t count = detail::size_of(dst);
   FEWBITS_ASSERT(src.size() == ggml_bytes(Format, count), "dequantize: %zu bytes for %zu numbers",
                  src.size(), count);
-  detail::ggml_kernel<Format, Isa>::decode(src.data(), count, dst.data());
+  detail::ggml_kernel<Format, Isa>::decode(src.data(), count, detail::floats_of(dst));
 }
 
 namespace detail {

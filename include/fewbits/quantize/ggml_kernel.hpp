@@ -299,8 +299,26 @@ struct ggml_kernel {
     }
   }
 
+  FEWBITS_INLINE static bool encode_four(const float* src, unsigned char* dst) {
+    using group = block_lanes<Isa>;
+    if constexpr (Format == ggml_format::q4_0) return group::encode_q4_0(src, dst);
+    if constexpr (Format == ggml_format::q8_0) return group::encode_q8_0(src, dst);
+    if constexpr (Format == ggml_format::mx_fp4) return group::encode_ggml_fp4(src, dst);
+  }
+  FEWBITS_INLINE static bool decode_four(const unsigned char* src, float* dst) {
+    using group = block_lanes<Isa>;
+    if constexpr (Format == ggml_format::q4_0) return group::decode_q4_0(src, dst);
+    if constexpr (Format == ggml_format::q8_0) return group::decode_q8_0(src, dst);
+    if constexpr (Format == ggml_format::mx_fp4) return group::decode_ggml_fp4(src, dst);
+  }
+
   static void encode(const float* src, std::size_t count, unsigned char* dst) {
     const default_control_word<Isa> control_word;
+    if constexpr (block_lanes<Isa>::is_available && Format != ggml_format::q4_1)
+      for (; count >= 4 * size; count -= 4 * size, src += 4 * size, dst += 4 * block_bytes(Format))
+        if (!encode_four(src, dst))
+          for (std::size_t i = 0; i < 4; ++i)
+            encode_block(src + i * size, dst + i * block_bytes(Format));
     for (; count >= size; count -= size, src += size, dst += block_bytes(Format))
       encode_block(src, dst);
     if (count == 0) return;
@@ -313,6 +331,11 @@ struct ggml_kernel {
   }
   static void decode(const unsigned char* src, std::size_t count, float* dst) {
     const default_control_word<Isa> control_word;
+    if constexpr (block_lanes<Isa>::is_available && Format != ggml_format::q4_1)
+      for (; count >= 4 * size; count -= 4 * size, dst += 4 * size, src += 4 * block_bytes(Format))
+        if (!decode_four(src, dst))
+          for (std::size_t i = 0; i < 4; ++i)
+            decode_block(src + i * block_bytes(Format), dst + i * size);
     for (; count >= size; count -= size, dst += size, src += block_bytes(Format))
       decode_block(src, dst);
     if (count == 0) return;
