@@ -37,6 +37,7 @@ void add_overflows(std::vector<conversion>& table) {
 template <class From, class To>
 void add_some_overflows(std::vector<conversion>& table) {
   add<From, To, fb::saturating>(table);
+  add<From, To, cast_policy{rounding::toward_positive, overflow::saturate}>(table);
   add<From, To, cast_policy{rounding::toward_negative, overflow::infinity_or_largest}>(table);
   add<From, To, cast_policy{rounding::nearest_even, overflow::propagate}>(table);
 }

@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 
 #include "gtest/gtest.h"
 #include "support/compare.hpp"
 #include "support/fixed_point.hpp"
 #include "support/oracle.hpp"
+#include "support/part.hpp"
 #include "support/typed.hpp"
 
 namespace {
@@ -25,22 +24,10 @@ using fb::overflow;
 using fb::rounding;
 using fixed_point::i128;
 using oracle::u128;
+using parts::chosen_slice;
+using parts::slice;
 using typed::from_code;
 using u64 = std::uint64_t;
-
-/// [first, last) of `count` operands.
-struct slice {
-  u64 first, last;
-};
-
-slice chosen_slice(u64 count) {
-  const char* part = std::getenv("FEWBITS_PART");
-  if (part == nullptr) return {0, count};
-  unsigned long long i = 0, n = 0;
-  oracle::require(std::sscanf(part, "%llu/%llu", &i, &n) == 2 && i < n,
-                  "FEWBITS_PART must be i/n with i < n");
-  return {count * i / n, count * (i + 1) / n};
-}
 
 constexpr const char* symbols[] = {" + ", " - ", " * ", " / "};
 

@@ -13,35 +13,22 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 
 #include "gtest/gtest.h"
 #include "support/oracle.hpp"
+#include "support/part.hpp"
 
 namespace {
 
 namespace fb = fewbits;
 using oracle::mode;
 using oracle::over;
+using parts::chosen_slice;
+using parts::slice;
 using u64 = std::uint64_t;
 
 constexpr std::uint32_t sign = 0x80000000U;
 constexpr std::uint32_t float_infinity = 0x7f800000U;
-
-/// Magnitudes [first, last), as bits of floats.
-struct slice {
-  u64 first = 0, last = sign;
-};
-
-slice chosen_slice() {
-  const char* part = std::getenv("FEWBITS_PART");
-  if (part == nullptr) return {};
-  unsigned long long i = 0, n = 0;
-  oracle::require(std::sscanf(part, "%llu/%llu", &i, &n) == 2 && i < n,
-                  "FEWBITS_PART must be i/n with i < n");
-  return {u64{sign} * i / n, u64{sign} * (i + 1) / n};
-}
 
 u64 want(const oracle::reference& to, std::uint32_t bits, over beyond) {
   return to.encode(oracle::exact(oracle::float_from(bits)), {mode::nearest_even, beyond});
@@ -97,7 +84,7 @@ void check_interval(const oracle::reference& to, std::uint32_t first, std::uint3
 template <class To>
 void check_every_float(const char* name) {
   const oracle::reference& to = oracle::of(name);
-  const slice part = chosen_slice();
+  const slice part = chosen_slice(sign);
   for (u64 at = part.first; at < part.last;) {
     const auto first = static_cast<std::uint32_t>(at);
     const std::uint32_t last = end_of_interval(to, first, part.last);

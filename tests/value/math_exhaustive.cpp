@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -17,28 +16,17 @@
 #include "support/compare.hpp"
 #include "support/elementary.hpp"
 #include "support/oracle.hpp"
+#include "support/part.hpp"
 #include "support/random_words.hpp"
 #include "support/typed.hpp"
 
 namespace {
 
 namespace fb = fewbits;
+using parts::chosen_slice;
+using parts::slice;
 using typed::from_code;
 using u64 = std::uint64_t;
-
-/// [first, last) of `count` operands.
-struct slice {
-  u64 first, last;
-};
-
-slice chosen_slice(u64 count) {
-  const char* part = std::getenv("FEWBITS_PART");
-  if (part == nullptr) return {0, count};
-  unsigned long long i = 0, n = 0;
-  oracle::require(std::sscanf(part, "%llu/%llu", &i, &n) == 2 && i < n,
-                  "FEWBITS_PART must be i/n with i < n");
-  return {count * i / n, count * (i + 1) / n};
-}
 
 struct format_row {
   const oracle::reference* format;
