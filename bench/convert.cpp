@@ -3,7 +3,6 @@
 // and against other libraries. Names: convert/<from>/<to>[/<how>]/<bytes of the wider side>. Packed
 // elements count with their packed bytes.
 #include <fewbits/convert.hpp>
-#include <fewbits/convert/stochastic.hpp>
 
 #include <limits>
 #include <numeric>
