@@ -12,6 +12,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "odr/use_quantizers.hpp"
+
 namespace fb = fewbits;
 
 namespace {
@@ -200,6 +202,9 @@ void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   use_bulk_convert<fb::fp8_e4m3>(out, floats);
   use_packed_ranges(out, floats);
   use_quantize_and_gemm(out, floats);
+  float more[64];
+  for (int i = 0; i < 64; ++i) more[i] = floats[i % 37];
+  static_cast<void>(use_quantizers(more));
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();
 }
