@@ -21,6 +21,13 @@ using p3109_8p3u = fb::basic_float<fb::formats::p3109(8, 3, fb::formats::signedn
 using p3109_8p4uf = fb::basic_float<fb::formats::p3109(8, 4, fb::formats::signedness::no_sign,
                                                        fb::formats::domain::finite)>;
 using wide_e2m20 = fb::basic_float<fb::formats::ieee(2, 20)>;
+// On either side of what a short way takes: of the bits of the mantissa that a way over FP32 leaves, of
+// the codes that a sum has room for, and of the exponents.
+using e8m21 = fb::basic_float<fb::formats::ieee(8, 21)>;
+using e8m22 = fb::basic_float<fb::formats::ieee(8, 22)>;
+using e3m20 = fb::basic_float<fb::formats::ieee(3, 20)>;
+template <int Bias>
+using e4m3_with = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3), Bias)>;
 
 template <class From, class To>
 void add_overflows(std::vector<conversion>& table) {
@@ -56,6 +63,12 @@ void add_float_rows(std::vector<conversion>& table) {
   add_modes<float, p3109_8p3u>(table);
   add_modes<float, p3109_8p4uf>(table);
   add_modes<float, wide_e2m20>(table);
+  add_modes<float, e4m3_with<123>>(table);
+  add_modes<float, e4m3_with<-93>>(table);
+  add_modes<float, e4m3_with<-94>>(table);
+  add<float, e3m20>(table);
+  add<float, e8m21>(table);
+  add<float, e8m22>(table);
   add_some_overflows<float, fb::bf16>(table);
   add_some_overflows<float, fb::scale_e8m0>(table);
 }
@@ -68,6 +81,11 @@ void add_half_rows(std::vector<conversion>& table) {
   add_modes<From, fb::fp8_e5m2fnuz>(table);
   add_modes<From, fb::fp4_e2m1>(table);
   add_modes<From, fb::scale_ue4m3>(table);
+  // FP16's exponents leave room for the sum up to a bias of 6, and down to one of 11.
+  add_modes<From, e4m3_with<5>>(table);
+  add_modes<From, e4m3_with<6>>(table);
+  add_modes<From, e4m3_with<11>>(table);
+  add_modes<From, e4m3_with<12>>(table);
   add_some_overflows<From, fb::fp8_e4m3>(table);
   add_some_overflows<From, fb::fp8_e5m2>(table);
   add_some_overflows<From, fb::scale_ue4m3>(table);
@@ -81,6 +99,8 @@ void add_double_rows(std::vector<conversion>& table) {
   add_modes<double, fb::fp8_e4m3>(table);
   add_modes<double, fb::scale_e8m0>(table);
   add_modes<double, fb::scale_ue4m3>(table);
+  add_modes<double, e8m21>(table);
+  add_modes<double, e8m22>(table);
   add_some_overflows<double, float>(table);
   add_some_overflows<double, fb::fp16>(table);
   add_some_overflows<double, fb::bf16>(table);

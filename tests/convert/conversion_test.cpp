@@ -30,6 +30,8 @@ using e8m3 = fb::basic_float<fb::formats::ieee(8, 3)>;
 using tiny_e4m3 = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3), 124)>;
 using huge_e4m3 = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3), -112)>;
 using wide_e2m20 = fb::basic_float<fb::formats::ieee(2, 20)>;
+using p3109_12p5 = fb::basic_float<fb::formats::p3109(12, 5)>;
+using p3109_10p4u = fb::basic_float<fb::formats::p3109(10, 4, fb::formats::signedness::no_sign)>;
 
 /// FP32 to and from a format, in the policies that everyone uses.
 template <class Narrow>
@@ -60,6 +62,8 @@ std::vector<conversion> make_conversions() {
   add_pair<float, tiny_e4m3>(table);
   add_pair<float, huge_e4m3>(table);
   add_pair<float, wide_e2m20>(table);
+  add_pair<float, p3109_12p5>(table);
+  add_pair<float, p3109_10p4u>(table);
   add_modes<float, fb::fp8_e4m3>(table);
 
   add_pair<fb::fp16, fb::bf16>(table);
@@ -72,6 +76,7 @@ std::vector<conversion> make_conversions() {
   add_pair<fb::bf16, fb::fp8_e5m2>(table);
   add_pair<fb::bf16, fb::fp6_e2m3>(table);
   add_pair<fb::bf16, fb::fp8_e5m2fnuz>(table);
+  add_pair<fb::bf16, fb::fp8_e4m3b11fnuz>(table);
   add_pair<fb::fp16_alt, fb::fp8_e3m4>(table);
   add_pair<fb::fp8_e4m3, fb::fp8_e5m2>(table);
   add_pair<fb::fp8_e4m3fnuz, fb::fp8_e4m3_ieee>(table);
