@@ -72,6 +72,12 @@ struct block_lanes<Isa> {
     return largest_of_four(m[0], m[1], m[2], m[3]);
   }
 
+  /// From memory a broadcast costs no shuffle; g++ would take the numbers out of registers.
+  template <std::size_t Size>
+  FEWBITS_INLINE static void keep_in_memory(float (&x)[Size]) {
+    __asm__("" : "+m"(x));
+  }
+
   /// Quarter i of `x` everywhere.
   template <int Quarter>
   FEWBITS_INLINE static __m512 quarter(__m512 x) {
@@ -215,11 +221,12 @@ struct block_lanes<Isa> {
     return true;
   }
 
-  /// Sixteen blocks of 16 FP4 elements under FP8 scales without a sign. 1 / t and 2^-exponent come from
-  /// the tensor scale t 2^exponent.
+  /// Scales of sixteen blocks of 16 elements, FP8 without a sign, and the factors that divide by them; lane
+  /// 4 q + i of the factors is that of block 4 i + q. 1 / t and 2^-exponent come from the tensor scale
+  /// t 2^exponent.
   template <small_float Element, small_float Scale>
-  FEWBITS_INLINE static bool encode_nv(const float* src, unsigned char* elements,
-                                       unsigned char* scales, float t, float inverse, float power) {
+  FEWBITS_INLINE static bool nv_scales(const float* src, unsigned char* scales, float* factors,
+                                       float t, float inverse, float power) {
     u32 r[4];
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < 4; ++i)
@@ -244,33 +251,46 @@ struct block_lanes<Isa> {
     __m512 factor = divide(_mm512_set1_ps(inverse), scale);
     factor = multiply(factor, _mm512_set1_ps(power));
     factor = _mm512_mask_mov_ps(factor, is_zero, _mm512_set1_ps(1.0F));
-    alignas(64) float factors[16];
     _mm512_store_ps(factors, factor);
-    FEWBITS_UNROLL
-    for (std::size_t half_of = 0; half_of < 2; ++half_of) {
-      u32 c[8];
-      FEWBITS_UNROLL
-      for (std::size_t i = 0; i < 8; ++i) {
-        const std::size_t block = 8 * half_of + i;
-        const __m512 by = _mm512_set1_ps(factors[block % 4 * 4 + block / 4]);
-        c[i] = encode<Element>(multiply(floats(load(src + 16 * block)), by));
-      }
-      store_nibbles(elements + 64 * half_of, c);
-    }
     const u32 order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(scales),
                      _mm512_cvtepi32_epi8(_mm512_permutexvar_epi32(order, codes)));
     return true;
   }
 
-  /// 2^(code - 127) for four codes of E8M0; false if one is NaN.
+  /// `Groups` times sixteen blocks of 16 FP4 elements. All scales come first: a group alone would wait for
+  /// its divisions.
+  template <small_float Element, small_float Scale, std::size_t Groups>
+  FEWBITS_INLINE static bool encode_nv(const float* src, unsigned char* elements,
+                                       unsigned char* scales, float t, float inverse, float power) {
+    alignas(64) float factors[16 * Groups];
+    for (std::size_t i = 0; i < Groups; ++i)
+      if (!nv_scales<Element, Scale>(src + 256 * i, scales + 16 * i, factors + 16 * i, t, inverse,
+                                     power))
+        return false;
+    for (std::size_t i = 0; i < 2 * Groups; ++i) {
+      u32 c[8];
+      FEWBITS_UNROLL
+      for (std::size_t j = 0; j < 8; ++j) {
+        const __m512 by = _mm512_set1_ps(factors[i / 2 * 16 + i % 2 * 2 + j % 4 * 4 + j / 4]);
+        c[j] = encode<Element>(multiply(floats(load(src + 128 * i + 16 * j)), by));
+      }
+      store_nibbles(elements + 64 * i, c);
+    }
+    return true;
+  }
+
+  /// 2^(code - 127 + Shift) for four codes of E8M0; false if one is NaN or too large.
+  template <int Shift = 0>
   FEWBITS_INLINE static bool load_scales(const unsigned char* scales, float (&factors)[4]) {
     std::int32_t four;
     __builtin_memcpy(&four, scales, 4);
-    const __m128i codes = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
-    if (_mm_cmpeq_epi32_mask(codes, _mm_set1_epi32(255)) != 0) return false;
+    const __m128i stored = _mm_cvtepu8_epi32(_mm_cvtsi32_si128(four));
+    const __m128i codes = _mm_add_epi32(stored, _mm_set1_epi32(Shift));
+    if (_mm_cmpge_epu32_mask(codes, _mm_set1_epi32(255)) != 0) return false;
     _mm_store_si128(reinterpret_cast<__m128i*>(factors),
                     _mm_max_epu32(_mm_slli_epi32(codes, 23), _mm_set1_epi32(0x00400000)));
+    keep_in_memory(factors);
     return true;
   }
 
@@ -306,6 +326,7 @@ struct block_lanes<Isa> {
     const __m256i half = _mm256_slli_epi16(_mm256_cvtepu8_epi16(low), 7);
     alignas(64) float factors[16];
     _mm512_store_ps(factors, multiply(_mm512_cvtph_ps(half), _mm512_set1_ps(256.0F)));
+    keep_in_memory(factors);
     const __m512 last = _mm512_set1_ps(tensor);
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < 16; ++i) {
@@ -318,35 +339,27 @@ struct block_lanes<Isa> {
   template <bool IsE5m2>
   FEWBITS_INLINE static bool decode_mxfp8(const unsigned char* elements,
                                           const unsigned char* scales, float* dst) {
+    // E4M3 is read as FP16 numbers that are 2^-8 times as large.
     alignas(16) float factors[4];
-    if (!load_scales(scales, factors)) return false;
-    __m512i word[4];
-    __mmask32 is_nan = 0;
+    if (!load_scales<IsE5m2 ? 0 : 8>(scales, factors)) return false;
+    if constexpr (!IsE5m2) {
+      const u32 all = _mm512_set1_epi8(-1);
+      const u32 sign = _mm512_set1_epi8(-128);
+      const u32 a = _mm512_or_si512(_mm512_loadu_si512(elements), sign);
+      const u32 b = _mm512_or_si512(_mm512_loadu_si512(elements + 64), sign);
+      if (_mm512_cmpeq_epi8_mask(_mm512_max_epu8(a, b), all) != 0) return false;
+    }
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < 4; ++i) {
       const __m256i code = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(elements + 32 * i));
-      word[i] = _mm512_slli_epi16(_mm512_cvtepu8_epi16(code), 8);
-      if constexpr (!IsE5m2) {
-        // Sign, a 0 before the exponent, and 7 zeros: 2^-8 times the number.
-        word[i] = _mm512_and_si512(_mm512_srai_epi16(word[i], 1),
-                                   _mm512_set1_epi16(static_cast<short>(0xbf80)));
-        is_nan = static_cast<__mmask32>(
-            is_nan | _mm512_cmpeq_epi16_mask(_mm512_and_si512(word[i], _mm512_set1_epi16(0x3f80)),
-                                             _mm512_set1_epi16(0x3f80)));
-      }
-    }
-    if (!IsE5m2 && is_nan != 0) return false;
-    FEWBITS_UNROLL
-    for (std::size_t i = 0; i < 4; ++i) {
+      u32 word = _mm512_slli_epi16(_mm512_cvtepu8_epi16(code), 8);
+      // Sign, a 0 before the exponent, and 7 zeros.
+      if constexpr (!IsE5m2)
+        word = _mm512_and_si512(_mm512_srai_epi16(word, 1),
+                                _mm512_set1_epi16(static_cast<short>(0xbf80)));
       const __m512 by = _mm512_set1_ps(factors[i]);
-      __m512 low = _mm512_cvtph_ps(_mm512_castsi512_si256(word[i]));
-      __m512 high = _mm512_cvtph_ps(_mm512_extracti64x4_epi64(word[i], 1));
-      if constexpr (!IsE5m2) {
-        low = multiply(low, _mm512_set1_ps(256.0F));
-        high = multiply(high, _mm512_set1_ps(256.0F));
-      }
-      store(dst + 32 * i, multiply(low, by));
-      store(dst + 32 * i + 16, multiply(high, by));
+      store(dst + 32 * i, multiply(_mm512_cvtph_ps(_mm512_castsi512_si256(word)), by));
+      store(dst + 32 * i + 16, multiply(_mm512_cvtph_ps(_mm512_extracti64x4_epi64(word, 1)), by));
     }
     return true;
   }
@@ -386,6 +399,7 @@ struct block_lanes<Isa> {
                                                     float (&reciprocals)[4]) {
     const __m128 inverse = divide_four(_mm_set1_ps(1.0F), scale);
     _mm_store_ps(reciprocals, _mm_maskz_mov_ps(_mm_test_epi32_mask(amax, amax), inverse));
+    keep_in_memory(reciprocals);
     return static_cast<std::uint64_t>(
         _mm_cvtsi128_si64(_mm_cvtps_ph(scale, _MM_FROUND_TO_NEAREST_INT)));
   }
@@ -528,6 +542,7 @@ struct block_lanes<Isa> {
     const __m128i exponents = _mm_set1_epi16(0x7c00);
     if ((_mm_cmpeq_epi16_mask(_mm_and_si128(codes, exponents), exponents) & 15) != 0) return false;
     _mm_store_ps(scales, _mm_cvtph_ps(codes));
+    keep_in_memory(scales);
     return true;
   }
   FEWBITS_INLINE static void store_block(const unsigned char* src, __m512 table, float* dst) {

@@ -279,14 +279,15 @@ struct block_kernel {
       .largest = bit_cast<std::uint32_t>(
           static_cast<float>(basic_float<Float>::from_bits(Float.max_finite_code())))};
 
-  FEWBITS_INLINE static bool encode_group(const float* src, unsigned char* elements,
-                                          scale_type* scales, const split_scale& tensor) {
+  template <std::size_t Groups>
+  FEWBITS_INLINE static bool encode_groups(const float* src, unsigned char* elements,
+                                           scale_type* scales, const split_scale& tensor) {
     using group = block_lanes<Isa>;
     if constexpr (is_nvfp4) {
       const float t = bit_cast<float>(tensor.significand);
       const std::uint32_t inverse = one_float::divide_floats(one, tensor.significand);
       return group::template encode_nv<small_float_of<formats::fp4_e2m1>,
-                                       small_float_of<formats::scale_ue4m3>>(
+                                       small_float_of<formats::scale_ue4m3>, Groups>(
           src, elements, bytes(scales), t, bit_cast<float>(inverse),
           bit_cast<float>(power_of_two_bits(-tensor.exponent)));
     } else if constexpr (is_mxint8) {
@@ -316,20 +317,30 @@ struct block_kernel {
     }
   }
 
+  template <std::size_t Groups>
+  FEWBITS_INLINE static void encode_all_groups(const float*& src, std::size_t& count,
+                                               unsigned char*& elements, scale_type*& scales,
+                                               const split_scale& tensor) {
+    constexpr std::size_t step = Groups * fast_group * size;
+    const default_control_word<Isa> control_word;
+    for (; count >= step; count -= step) {
+      if (!encode_groups<Groups>(src, elements, scales, tensor))
+        encode_any(src, step, elements, scales, tensor);
+      src += step;
+      elements += step * width / 8;
+      scales += Groups * fast_group;
+    }
+  }
+
   static void encode(const float* src, std::size_t count, unsigned char* elements,
                      scale_type* scales, float tensor_scale) {
     const split_scale tensor = split(tensor_scale);
-    if constexpr (encodes_groups) {
-      constexpr std::size_t step = fast_group * size;
-      // The group kernel scales by one product, which needs a power of two that is a normal float.
+    // The group kernel scales by one product, which needs a power of two that is a normal float.
+    if constexpr (encodes_groups)
       if (!is_nvfp4 || (tensor.exponent > -80 && tensor.exponent < 80)) {
-        const default_control_word<Isa> control_word;
-        for (; count >= step;
-             count -= step, src += step, elements += step * width / 8, scales += fast_group)
-          if (!encode_group(src, elements, scales, tensor))
-            encode_any(src, step, elements, scales, tensor);
+        if constexpr (is_nvfp4) encode_all_groups<4>(src, count, elements, scales, tensor);
+        encode_all_groups<1>(src, count, elements, scales, tensor);
       }
-    }
     if (count != 0) encode_any(src, count, elements, scales, tensor);
   }
 
