@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MIT
+// What training holds: the state of every parameter, sharded by ZeRO, and the activations.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/format/named.hpp>
+#include <fewbits/memory/bytes.hpp>
+#include <fewbits/memory/model.hpp>
+#include <fewbits/memory/recipe.hpp>
+#include <fewbits/memory/table.hpp>
+
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+
+enum class attention : unsigned char {
+  standard,  ///< keeps sequence x sequence matrices
+  flash,     ///< keeps one log-sum-exp a row instead (Dao et al., 2022)
+};
+
+/// What the backward pass computes a second time (Korthikanti et al., 2022).
+enum class recomputation : unsigned char {
+  none,
+  selective,  ///< attention's sequence x sequence matrices
+  full,       ///< all of a layer, from its input
+};
+
+/// A training run. Requires 0 <= zero_stage <= 3, cards and tensor_parallel of at least 1, and that
+/// tensor_parallel divides cards; the others are data-parallel, each with its own `batch`.
+struct training_setup {
+  model_shape model{};
+  training_recipe recipe{};
+  int zero_stage = 0;
+  std::uint64_t cards = 1;
+  std::uint64_t tensor_parallel = 1;
+  bool sequence_parallel = false;
+  std::uint64_t sequence = 0;
+  std::uint64_t batch = 1;  ///< sequences a card computes at once
+  attention attend = attention::standard;
+  recomputation recompute = recomputation::none;
+  number_format activations = formats::bf16;
+};
+
+namespace detail {
+
+/// The state of `parameters` numbers, those one card of each data-parallel group is in charge of.
+FEWBITS_INLINE constexpr void add_recipe(memory_table& table, count parameters, count factored,
+                                         const training_recipe& recipe, int zero_stage,
+                                         std::uint64_t cards) {
+  FEWBITS_ASSERT(zero_stage >= 0 && zero_stage <= 3, "training_memory: ZeRO stage %d", zero_stage);
+  FEWBITS_ASSERT(cards > 0, "training_memory: no card");
+  const std::uint64_t weights = zero_stage >= 3 ? cards : 1;
+  const std::uint64_t gradients = zero_stage >= 2 ? cards : 1;
+  const std::uint64_t states = zero_stage >= 1 ? cards : 1;
+  using role = tensor_role;
+  add_state(table, role::weights, "weights", "P", recipe.weights, parameters, weights, 3);
+  add_state(table, role::gradients, "gradients", "P", recipe.gradients, parameters, gradients, 2);
+  add_state(table, role::gradients, "main gradients", "P", recipe.main_gradients, parameters,
+            gradients, 2);
+  add_state(table, role::master_weights, "master weights", "P", recipe.master_weights, parameters,
+            states, 1);
+  add_state(table, role::moments, "first moment", "P", recipe.first_moment, parameters, states, 1);
+  add_state(table, role::moments, "second moment", "P", recipe.second_moment, parameters, states,
+            1);
+  add_state(table, role::moments, "factored second moment", "sum of rows + cols",
+            recipe.factored_moment, factored, states, 1);
+  add_state(table, role::compensation, "compensation", "P", recipe.compensation, parameters, states,
+            1);
+}
+
+/// ZeRO 3 gathers a layer's weights, and makes its gradients, in the weights' format.
+FEWBITS_INLINE constexpr void add_gathered(memory_table& table, count largest_layer,
+                                           const training_recipe& recipe) {
+  add_activations(table, tensor_role::gathered, "gathered layer", "2 P of the largest layer",
+                  recipe.weights, count{2} * largest_layer);
+}
+
+/// What a layer keeps of one micro-batch, in numbers on a card. `bsh` is a matrix of the residual
+/// stream, `matrices` one of attention's for all heads.
+struct layer_counts {
+  count replicated;    // around the matrices: sequence parallelism divides it
+  count sharded;       // inside attention and MLP: tensor parallelism divides it
+  count masks;         // bytes, as `replicated`
+  count matrices;      // sequence x sequence
+  count matrix_masks;  // bytes
+  count sums;          // log-sum-exp of each row
+};
+
+FEWBITS_INLINE constexpr layer_counts layer_activations(const training_setup& setup) {
+  const model_shape& model = setup.model;
+  const bool is_gpt = model.style == block_style::gpt;
+  const count parts{setup.tensor_parallel};
+  const count around{setup.sequence_parallel ? setup.tensor_parallel : std::uint64_t{1}};
+  const count tokens = count{setup.sequence} * count{setup.batch};
+  const count bsh = tokens * count{model.hidden};
+  const count rows = tokens * count{model.heads};
+  const count matrices = rows * count{setup.sequence};
+  const count mlp{is_gpt ? std::uint64_t{2} : std::uint64_t{3}};
+  const count sharded =
+      count{2} * bsh + count{2} * tokens * kv_width(model) + mlp * tokens * count{model.ffn};
+  const count dropout{is_gpt ? std::uint64_t{1} : std::uint64_t{0}};
+  return {count{4} * bsh / around,           sharded / parts,
+          dropout * count{2} * bsh / around, (count{1} + dropout) * matrices / parts,
+          dropout * matrices / parts,        rows / parts};
+}
+
+FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_setup& setup) {
+  const layer_counts layer = layer_activations(setup);
+  const count layers{setup.model.layers};
+  const number_format format = setup.activations;
+  const bool keeps_matrices = setup.attend == attention::standard;
+  constexpr auto kept = tensor_role::activations;
+  constexpr auto again = tensor_role::recomputed;
+  const bool is_full = setup.recompute == recomputation::full;
+  // Full recomputation keeps inputs, and has one layer at a time.
+  const count times = is_full ? count{layers.value == 0 ? std::uint64_t{0} : 1} : layers;
+  const tensor_role inner = is_full ? again : kept;
+  if (is_full) {
+    const count bsh = count{setup.sequence} * count{setup.batch} * count{setup.model.hidden};
+    add_activations(table, kept, "layer inputs", "b s h L", format, bsh * layers);
+  }
+  add_activations(table, inner, "inputs of norms and matrices", "4 b s h L", format,
+                  layer.replicated * times);
+  const bool is_gpt = setup.model.style == block_style::gpt;
+  add_activations(table, inner, "inside attention and MLP",
+                  is_gpt ? "b s (2 h + 2 k + 2 f) L / t" : "b s (2 h + 2 k + 3 f) L / t", format,
+                  layer.sharded * times);
+  add_activations(table, inner, "dropout masks", "2 b s h L", formats::uint8, layer.masks * times);
+  if (keeps_matrices) {
+    const bool is_selective = setup.recompute == recomputation::selective;
+    const count each = is_selective ? count{layers.value == 0 ? std::uint64_t{0} : 1} : times;
+    const tensor_role role = is_selective ? again : inner;
+    add_activations(table, role, "attention matrices", is_gpt ? "2 a b s s L / t" : "a b s s L / t",
+                    format, layer.matrices * each);
+    add_activations(table, role, "attention dropout masks", "a b s s L / t", formats::uint8,
+                    layer.matrix_masks * each);
+  } else {
+    add_activations(table, inner, "log-sum-exp", "a b s L / t", formats::fp32, layer.sums * times);
+  }
+}
+
+FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_setup& setup) {
+  const count tokens = count{setup.sequence} * count{setup.batch};
+  const count bsh = tokens * count{setup.model.hidden};
+  const count logits = tokens * count{setup.model.vocabulary} / count{setup.tensor_parallel};
+  constexpr auto role = tensor_role::outside_layers;
+  if (setup.model.style == block_style::gpt)
+    add_activations(table, role, "embedding dropout mask", "b s h", formats::uint8, bsh);
+  add_activations(table, role, "inputs of last norm and output", "2 b s h", setup.activations,
+                  count{2} * bsh);
+  add_activations(table, role, "logits", "b s V / t", formats::fp32, logits);
+  add_activations(table, role, "gradients of the logits", "b s V / t", formats::fp32, logits);
+}
+
+}  // namespace detail
+
+/// The state of `parameters` numbers trained by `recipe` on `cards` data-parallel cards: weights,
+/// gradients, moments and so on, a line each. ZeRO 1 shards the optimizer's tensors, 2 the gradients
+/// too, 3 the weights too; then `largest_layer` parameters are gathered at a time. The factored
+/// moment of Adafactor needs a shape. Requires 0 <= zero_stage <= 3 and a card.
+/// (Rajbhandari et al., "ZeRO", 2020, section 5)
+[[nodiscard]] FEWBITS_INLINE constexpr memory_table training_memory(
+    std::uint64_t parameters, const training_recipe& recipe, int zero_stage = 0,
+    std::uint64_t cards = 1, std::uint64_t largest_layer = 0) {
+  memory_table table{};
+  table.cards = cards;
+  detail::add_recipe(table, {parameters}, {0}, recipe, zero_stage, cards);
+  if (zero_stage == 3) detail::add_gathered(table, {largest_layer}, recipe);
+  return table;
+}
+
+/// The same for low-rank adaptation: `frozen` weights in their own format and the state of
+/// `adapters` numbers, see `adapter_count`.
+[[nodiscard]] FEWBITS_INLINE constexpr memory_table adapter_memory(
+    std::uint64_t frozen, const number_format& format, std::uint64_t adapters,
+    const training_recipe& recipe, int zero_stage = 0, std::uint64_t cards = 1) {
+  memory_table table = training_memory(adapters, recipe, zero_stage, cards);
+  detail::add_state(table, tensor_role::weights, "frozen weights", "P", format, {frozen},
+                    zero_stage == 3 ? cards : 1, 3);
+  return table;
+}
+
+/// A whole training run: state and activations. The role `activations` is the formula of Korthikanti
+/// et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, table 2, for a gpt
+/// block of ffn = 4 hidden; a llama block is the sum of its own saved tensors. `recomputed` and
+/// `outside_layers` are what the formula leaves out.
+[[nodiscard]] FEWBITS_INLINE constexpr memory_table training_memory(const training_setup& setup) {
+  using detail::count;
+  FEWBITS_ASSERT(setup.tensor_parallel > 0 && setup.cards % setup.tensor_parallel == 0,
+                 "training_memory: %llu cards in groups of %llu",
+                 static_cast<unsigned long long>(setup.cards),
+                 static_cast<unsigned long long>(setup.tensor_parallel));
+  const count parts{setup.tensor_parallel};
+  memory_table table{};
+  table.cards = setup.cards;
+  detail::add_recipe(table, count{parameter_count(setup.model)} / parts,
+                     count{factored_count(setup.model)} / parts, setup.recipe, setup.zero_stage,
+                     setup.cards / setup.tensor_parallel);
+  // A line's bytes are those of the whole model.
+  for (int i = 0; i < table.size; ++i)
+    table.lines[i].bytes = (count{table.lines[i].bytes} * parts).value;
+  if (setup.zero_stage == 3)
+    detail::add_gathered(table, count{largest_matrix(setup.model)} / parts, setup.recipe);
+  detail::add_layers(table, setup);
+  detail::add_outside(table, setup);
+  return table;
+}
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
