@@ -126,7 +126,7 @@ bytes reference_mxfp4(const float* x) {
     int best = 0;
     for (int i = 1; i < 16; ++i) {
       const auto error = [&](int index) {
-        return std::abs(sum(static_cast<float>(table[index]) * unit, -x[j]));
+        return std::abs(sum(product(static_cast<float>(table[index]), unit), -x[j]));
       };
       if (error(i) < error(best)) best = i;
     }
