@@ -9,6 +9,8 @@
 #pragma once
 
 #include <fewbits/view/array_view.hpp>
+#include <fewbits/view/block_span.hpp>
+#include <fewbits/view/fixed_point.hpp>
 #include <fewbits/view/matrix_view.hpp>
 #include <fewbits/view/packed_array.hpp>
 #include <fewbits/view/packed_matrix_view.hpp>

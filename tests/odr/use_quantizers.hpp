@@ -96,13 +96,69 @@ inline void use_requantize(quantizer_memory& at) {
       matrix, fb::array_view<const fb::fixed_multiplier>(&fixed, 1), 0, codes);
 }
 
-inline double use_quantizers(const float (&src)[64]) {
+inline void use_blocks(float (&x)[64]) {
+  const fb::array_view<float> row(x, 64);
+  fb::block_array<fb::mxfp4> four(64);
+  fb::quantize(row, four);
+  fb::dequantize(four, row);
+  fb::block_array<fb::nvfp4> tensor(64);
+  fb::quantize(row, tensor);
+  fb::quantize_with_tensor_scale(row, tensor.span());
+  fb::dequantize(tensor, row);
+  fb::block_array<fb::mxint8> eight(64);
+  fb::quantize<fb::scale_rule::even>(row, eight);
+  fb::dequantize(eight, row);
+  fb::fp16 half[64];
+  fb::dequantize(four, half);
+}
+
+inline void use_layouts(float (&x)[64]) {
+  using fb::ggml_format;
+  using const_bytes = fb::array_view<const unsigned char>;
+  using bytes_view = fb::array_view<unsigned char>;
+  const fb::array_view<float> row(x, 64);
+  unsigned char bytes[80];
+  unsigned char other[36];
+  fb::fp16 scales[2];
+  fb::quantize<ggml_format::q4_0>(row, bytes_view(bytes, 36));
+  fb::dequantize<ggml_format::q4_0>(const_bytes(bytes, 36), row);
+  fb::split_blocks<ggml_format::q4_0>(const_bytes(bytes, 36), fb::packed_span<fb::uint4>{other, 64},
+                                      scales);
+  fb::join_blocks<ggml_format::q4_0>(fb::packed_span<const fb::uint4>{other, 64}, scales, {},
+                                     bytes_view(bytes, 36));
+  fb::block_array<fb::mxfp4> four(64);
+  fb::quantize<ggml_format::mx_fp4>(row, bytes_view(bytes, 34));
+  fb::split_blocks(const_bytes(bytes, 34), four.span());
+  fb::join_blocks(four.span(), bytes_view(bytes, 34));
+  fb::swap_nibbles(const_bytes(bytes, 34), bytes_view(bytes, 34));
+  std::uint32_t words[8];
+  fb::to_gptq(fb::packed_matrix_view<const fb::uint4>{bytes, 8, 8}, words);
+  fb::from_awq(words, fb::packed_matrix_view<fb::uint4>{bytes, 8, 8});
+}
+
+inline float use_codebook(float (&x)[64]) {
+  const fb::array_view<float> row(x, 64);
+  unsigned char bytes[32];
+  float absmax[1];
+  float step[1];
+  std::int8_t small_scales[1];
+  fb::quantize(row, fb::nf4, fb::packed_span<fb::uint4>{bytes, 64}, absmax);
+  fb::dequantize_scales(fb::quantize_scales(absmax, small_scales, step), absmax);
+  fb::dequantize(fb::packed_span<const fb::uint4>{bytes, 64}, fb::nf4, absmax, row);
+  fb::rotate(row, 1, 32);
+  fb::inverse_rotate(row, 1, 32);
+  return x[0] + static_cast<float>(fb::nearest_code(fb::nf4, x[1]));
+}
+
+inline double use_quantizers(float (&src)[64]) {
   quantizer_memory at{};
   const fb::array_view<const float> tensor(src, 64);
   const fb::matrix_view<const float> matrix(src, 2, 32);
   const double sum = use_calibration(matrix, tensor, at) + use_affine(matrix, tensor, at);
   use_requantize(at);
-  return sum;
+  use_blocks(src);
+  use_layouts(src);
+  return sum + static_cast<double>(use_codebook(src));
 }
 
 }  // namespace
