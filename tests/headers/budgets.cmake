@@ -13,7 +13,8 @@ set(budgets
   "view 14000"
   "memory 14000"
   "convert 16000 +"
-  "quantize 16000 +"
+  "random 4000"
+  "quantize 18000 +"
   "gemm 16000 +")
 
 function(count_lines source result)
