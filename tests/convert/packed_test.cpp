@@ -241,8 +241,8 @@ constexpr bool converts_in_constant_expressions() {
   fb::convert(four, fb::packed_span<fb::int4>(integers).subspan(1, 5));
   std::int8_t out[7] = {};
   fb::convert(integers, out);
-  return out[0] == 5 && out[1] == 1 && out[2] == -3 && out[3] == 6 && out[4] == 0 &&
-         out[5] == 6 && out[6] == 5;
+  return out[0] == 5 && out[1] == 1 && out[2] == -3 && out[3] == 6 && out[4] == 0 && out[5] == 6 &&
+         out[6] == 5;
 }
 static_assert(converts_in_constant_expressions());
 

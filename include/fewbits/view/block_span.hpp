@@ -29,7 +29,8 @@ struct block_scaled {
   using element_type = Element;
   using scale_type = Scale;
   static constexpr std::size_t block_size = BlockSize;
-  static constexpr bool has_tensor_scale = Scale::format.mantissa_bits > 0 && Scale::format.bits() <= 8;
+  static constexpr bool has_tensor_scale = Scale::format.mantissa_bits > 0 &&
+                                           Scale::format.bits() <= 8;
   /// How many bits it takes, as `weight_bytes` counts them.
   static constexpr block_format format{.element_bits = packed_bits<Element>,
                                        .block_size = static_cast<int>(BlockSize),
