@@ -148,6 +148,11 @@ struct vec<Isa> {
     __asm__("fdiv %0.4s, %1.4s, %2.4s" : "=w"(quotient) : "w"(a), "w"(b));
     return quotient;
   }
+  FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
+    u32 root;
+    __asm__("fsqrt %0.4s, %1.4s" : "=w"(root) : "w"(x));
+    return root;
+  }
   template <rounding Mode>
   FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
     __asm__("fmla %0.4s, %1.4s, %2.4s" : "+w"(c) : "w"(a), "w"(b));

@@ -52,6 +52,7 @@ inline namespace FEWBITS_ABI {
 /// | store64(dst, x)       | floats as doubles                                                   |
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
+/// | sqrt_nearest(x)       | the bits of the square root of floats, to nearest even              |
 ///
 /// | nearest_integer(x)    | the float x to nearest even; 0x80000000 for NaN and beyond int32    |
 /// | load8_signed          | as load8, sign-extended                                             |

@@ -212,6 +212,11 @@ struct vec<Isa> {
     __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(floats(a)), "x"(floats(b)));
     return _mm256_castps_si256(quotient);
   }
+  FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
+    __m256 root;
+    __asm__("vsqrtps %1, %0" : "=x"(root) : "x"(floats(x)));
+    return _mm256_castps_si256(root);
+  }
   template <rounding Mode>
   FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
     return _mm256_castps_si256(_mm256_fmadd_ps(floats(a), floats(b), floats(c)));

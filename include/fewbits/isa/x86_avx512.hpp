@@ -125,6 +125,9 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
     return _mm512_castps_si512(_mm512_div_round_ps(floats(a), floats(b), nearest));
   }
+  FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
+    return _mm512_castps_si512(_mm512_sqrt_round_ps(floats(x), nearest));
+  }
   FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
     return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c), nearest));
   }

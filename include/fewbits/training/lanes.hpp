@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// Lanes of FP32 for gradients, weights and moments that are kept in FP32, FP16 or BF16.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/convert/codec.hpp>
+#include <fewbits/convert/convert.hpp>
+#include <fewbits/convert/stochastic_codec.hpp>
+#include <fewbits/isa/select.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
+#include <fewbits/value/rounding.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// What training keeps its numbers in.
+template <class Element>
+concept training_element =
+    std::same_as<Element, fp32> || std::same_as<Element, fp16> || std::same_as<Element, bf16>;
+
+/// The element of a range, `float` as `fp32`.
+template <class Range>
+using training_element_of = as_class<element_of<Range>>;
+
+/// A contiguous range, or an array, of float, fp32, fp16 or bf16.
+template <class Range>
+concept training_range = contiguous<Range> && training_element<training_element_of<Range>>;
+template <class Range>
+concept float_range = contiguous<Range> && std::same_as<training_element_of<Range>, fp32>;
+
+template <isa Isa>
+struct training_lanes : float_lanes<Isa> {
+  using base = float_lanes<Isa>;
+  using ops = vec<Isa>;
+  using u32 = typename ops::u32;
+  static constexpr std::size_t width = static_cast<std::size_t>(ops::lanes);
+
+  FEWBITS_INLINE static u32 subtract_floats(u32 a, u32 b) {
+    return base::add_floats(a, ops::xor_(b, ops::set(0x80000000)));
+  }
+  FEWBITS_INLINE static u32 sqrt_floats(u32 x) {
+    if constexpr (requires { ops::sqrt_nearest(x); }) {
+      return ops::sqrt_nearest(x);
+    } else {
+      // Under -ffast-math compilers have estimates for the built-in function.
+      float root;
+#if defined(__x86_64__)
+      __asm__("sqrtss %1, %0" : "=x"(root) : "x"(bit_cast<float>(x)));
+#elif defined(__aarch64__)
+      __asm__("fsqrt %s0, %s1" : "=w"(root) : "w"(bit_cast<float>(x)));
+#else
+      root = __builtin_sqrtf(bit_cast<float>(x));
+#endif
+      return bit_cast<std::uint32_t>(root);
+    }
+  }
+  /// One NaN for all: processors differ in the one that they make and in the one of two that they keep.
+  FEWBITS_INLINE static u32 with_one_nan(u32 x) {
+    const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
+    return ops::select(ops::greater(magnitude, ops::set(0x7f800000)), ops::set(0x7fc00000), x);
+  }
+
+  template <training_element Element>
+  FEWBITS_INLINE static u32 load(const unsigned char* src) {
+    if constexpr (std::same_as<Element, fp32>) {
+      return ops::load32(src);
+    } else if constexpr (std::same_as<Element, fp16> && requires { ops::load_half(src); }) {
+      return ops::load_half(src);
+    } else {
+      return decode<Element::format, ops>(ops::load16(src));
+    }
+  }
+  /// To nearest even.
+  template <training_element Element>
+  FEWBITS_INLINE static void store(unsigned char* dst, u32 x) {
+    if constexpr (std::same_as<Element, fp32>) {
+      ops::store32(dst, x);
+    } else if constexpr (std::same_as<Element, fp16> &&
+                         requires { ops::template store_half<rounding::nearest_even>(dst, x); }) {
+      ops::template store_half<rounding::nearest_even>(dst, x);
+    } else {
+      ops::store16(dst, encode<formats::fp32, Element::format, cast_policy{}, ops>(x));
+    }
+  }
+  /// With a random word for each lane; FP32 as it is.
+  template <training_element Element>
+  FEWBITS_INLINE static void store(unsigned char* dst, u32 x, u32 random) {
+    if constexpr (std::same_as<Element, fp32>) {
+      ops::store32(dst, x);
+    } else {
+      ops::store16(dst, encode_stochastically<Element::format, stochastic, Isa>(x, random));
+    }
+  }
+  /// To nearest even, as FP32 again.
+  template <training_element Element>
+  FEWBITS_INLINE static u32 round(u32 x) {
+    if constexpr (std::same_as<Element, fp32>) {
+      return x;
+    } else {
+      return decode<Element::format, ops>(
+          encode<formats::fp32, Element::format, cast_policy{}, ops>(x));
+    }
+  }
+};
+
+/// FP64 arithmetic on a few scalars under a control word: what is computed from a result of this is
+/// computed after all volatile assembly before it, and neither contracted nor reordered.
+FEWBITS_INLINE double opaque(double x) {
+  std::uint64_t bits = bit_cast<std::uint64_t>(x);
+  __asm__ volatile("" : "+r"(bits));
+  return bit_cast<double>(bits);
+}
+/// The FP32 code nearest to x.
+FEWBITS_INLINE std::uint32_t float_code(double x) {
+  std::uint32_t bits = bit_cast<std::uint32_t>(static_cast<float>(opaque(x)));
+  __asm__ volatile("" : "+r"(bits));
+  return bits;
+}
+/// base^exponent by repeated squaring, each product rounded.
+FEWBITS_INLINE double power(double base, std::uint64_t exponent) {
+  double result = 1;
+  for (base = opaque(base); exponent != 0; exponent >>= 1) {
+    if (exponent % 2 != 0) result = opaque(result * base);
+    base = opaque(base * base);
+  }
+  return result;
+}
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits

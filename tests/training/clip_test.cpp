@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Clipping by the global norm: the order of the sums, the factor, special numbers.
+#include <fewbits/training.hpp>
+
+#include <cfenv>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "support/environment.hpp"
+#include "support/random_words.hpp"
+
+namespace {
+
+namespace fb = fewbits;
+
+double ordered_sum(const std::vector<float>& x) {
+  volatile double sum[32] = {};
+  for (std::size_t i = 0; i < x.size(); ++i)
+    sum[i % 32] = sum[i % 32] + static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  for (std::size_t half = 16; half > 0; half /= 2)
+    for (std::size_t j = 0; j < half; ++j) sum[j] = sum[j] + sum[j + half];
+  return sum[0];
+}
+
+TEST(Clip, SumsInTheDefinedOrder) {
+  random_words random(1);
+  std::vector<float> x;
+  for (std::size_t size = 0; size < 200; ++size) {
+    const double want = ordered_sum(x);
+    EXPECT_EQ(fb::sum_of_squares(x), want) << size;
+    EXPECT_EQ((fb::sum_of_squares<fb::generic>(x)), want) << size;
+    const environment::rounding_direction up(FE_UPWARD);
+    const environment::flush_to_zero flush;
+    EXPECT_EQ(fb::sum_of_squares(x), want) << size;
+    x.push_back(
+        std::ldexp(static_cast<float>(random() >> 40), static_cast<int>(random.below(60)) - 150));
+  }
+}
+
+TEST(Clip, ScalesToTheNorm) {
+  std::vector<float> a = {3, 0}, b = {0, -4};
+  EXPECT_EQ(fb::global_norm(a, b), 5);
+  EXPECT_EQ(fb::clip_by_global_norm(10, a, b), 5);
+  EXPECT_EQ(a[0], 3);
+  EXPECT_EQ(fb::clip_by_global_norm(1, a, b), 5);
+  const float factor = static_cast<float>(1 / (5 + 1e-6));
+  EXPECT_EQ(a[0], 3 * factor);
+  EXPECT_EQ(b[1], -4 * factor);
+}
+
+TEST(Clip, SpecialNorms) {
+  EXPECT_EQ(fb::clip_factor(0, 1), 1);
+  EXPECT_EQ(fb::clip_factor(HUGE_VAL, 1), 0);
+  EXPECT_TRUE(std::isnan(fb::clip_factor(std::nan(""), 1)));
+  std::vector<float> none;
+  EXPECT_EQ(fb::clip_by_global_norm(1, none), 0);
+  std::vector<float> x = {1, HUGE_VALF};
+  EXPECT_EQ(fb::clip_by_global_norm(1, x), HUGE_VAL);
+  EXPECT_EQ(x[0], 0);
+  EXPECT_TRUE(std::isnan(x[1]));
+  x = {1, std::nanf("")};
+  EXPECT_TRUE(std::isnan(fb::clip_by_global_norm(1, x)));
+  EXPECT_TRUE(std::isnan(x[0]));
+}
+
+}  // namespace

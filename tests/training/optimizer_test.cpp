@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+// Optimizer steps against the formulas one operation at a time, for every length, between guard pages, in
+// every storage.
+#include <fewbits/training.hpp>
+
+#include <cfenv>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "support/environment.hpp"
+#include "support/guard_page.hpp"
+#include "support/random_words.hpp"
+
+namespace {
+
+namespace fb = fewbits;
+
+std::uint32_t bits_of(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, sizeof(bits));
+  return bits;
+}
+float float_of(std::uint32_t bits) {
+  float x;
+  std::memcpy(&x, &bits, sizeof(x));
+  return x;
+}
+
+// What is stored to a volatile object is rounded, once.
+float add(float a, float b) {
+  volatile float r = a + b;
+  return r;
+}
+float sub(float a, float b) {
+  volatile float r = a - b;
+  return r;
+}
+float mul(float a, float b) {
+  volatile float r = a * b;
+  return r;
+}
+float quotient(float a, float b) {
+  volatile float r = a / b;
+  return r;
+}
+float root(float a) {
+  volatile double wide = std::sqrt(static_cast<double>(a));  // innocuous double rounding
+  return static_cast<float>(wide);
+}
+
+std::uint16_t nearest_bf16(float x) {
+  const std::uint32_t bits = bits_of(x);
+  if (x != x) return 0x7fc0;
+  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+std::uint16_t stochastic_bf16(float x, std::uint32_t word) {
+  if (x != x) return 0x7fc0;
+  if (std::isinf(x)) return static_cast<std::uint16_t>(bits_of(x) >> 16);
+  return static_cast<std::uint16_t>((bits_of(x) + (word >> 16)) >> 16);
+}
+float of_bf16(std::uint16_t code) { return float_of(static_cast<std::uint32_t>(code) << 16); }
+
+/// An optimizer's numbers for one weight. `c` is what subtraction goes to.
+struct numbers {
+  float w, g, m, v, c;
+};
+
+enum class kind { sgd, sgd_momentum, nesterov, adam, adamw };
+constexpr double rate = 0.01, decay = 0.05, beta1 = 0.9, beta2 = 0.99, momentum = 0.9;
+constexpr std::uint64_t step = 7;
+
+void reference(kind which, numbers& n) {
+  const auto f32 = [](double x) { return static_cast<float>(x); };
+  const float w = n.w;
+  if (which == kind::adamw) {
+    n.c = sub(n.c, mul(f32(rate * decay), w));
+  } else {
+    n.g = add(n.g, mul(f32(decay), w));
+  }
+  if (which == kind::adam || which == kind::adamw) {
+    n.m = add(n.m, mul(f32(1 - beta1), sub(n.g, n.m)));
+    n.v = add(n.v, mul(f32(1 - beta2), sub(mul(n.g, n.g), n.v)));
+    const float m = quotient(n.m, f32(1 - std::pow(beta1, static_cast<double>(step))));
+    const float v = quotient(root(n.v), root(f32(1 - std::pow(beta2, static_cast<double>(step)))));
+    n.c = sub(n.c, quotient(mul(f32(rate), m), add(v, 1e-8f)));
+    return;
+  }
+  float g = n.g;
+  if (which != kind::sgd) {
+    n.m = add(mul(f32(momentum), n.m), g);
+    g = which == kind::nesterov ? add(g, mul(f32(momentum), n.m)) : n.m;
+  }
+  n.c = sub(n.c, mul(f32(rate), g));
+}
+
+template <fb::isa Isa, class Weights, class Gradients, class First, class Second, class... Random>
+void run(kind which, Weights&& weights, const Gradients& g, First&& m, Second&& v,
+         const Random&... random) {
+  const fb::adam_options adam{rate, beta1, beta2, 1e-8, decay};
+  const double some = which == kind::sgd ? 0 : momentum;
+  const fb::sgd_options sgd{rate, some, decay, which == kind::nesterov};
+  switch (which) {
+    case kind::sgd:
+      return fb::sgd_step<Isa>(weights, g, sgd, random...);
+    case kind::adam:
+      return fb::adam_step<Isa>(weights, g, m, v, adam, step, random...);
+    case kind::adamw:
+      return fb::adamw_step<Isa>(weights, g, m, v, adam, step, random...);
+    default:
+      return fb::sgd_step<Isa>(weights, g, m, sgd, random...);
+  }
+}
+
+constexpr kind kinds[] = {kind::sgd, kind::sgd_momentum, kind::nesterov, kind::adam, kind::adamw};
+constexpr std::size_t most = 80;
+
+/// Numbers of every kind: ordinary, subnormal, and now and then a special one, as FP32 and as BF16.
+std::vector<numbers> make(std::size_t size, std::uint64_t seed, bool special) {
+  random_words random(seed);
+  const auto number = [&](int low, int high) {
+    const std::uint32_t exponent = static_cast<std::uint32_t>(
+        127 + low + static_cast<int>(random.below(static_cast<std::uint64_t>(high - low))));
+    float x = float_of(static_cast<std::uint32_t>(random() & 0x807f0000) | exponent << 23);
+    if (special && random.below(9) == 0) {
+      const float some[] = {
+          HUGE_VALF, -HUGE_VALF,           std::nanf(""),        0.0f,
+          -0.0f,     float_of(0x00010000), float_of(0x80430000), float_of(0x7f7f0000)};
+      x = some[random.below(8)];
+    }
+    return x;
+  };
+  std::vector<numbers> all(size);
+  for (numbers& n : all) {
+    n = {number(-8, 4), number(-20, 2), number(-20, 2), number(-30, 2), number(-24, -18)};
+    if (!special) n.v = std::fabs(n.v);
+  }
+  return all;
+}
+
+/// Arrays that end at guard pages.
+template <class Element>
+class guarded {
+ public:
+  explicit guarded(std::size_t size)
+      : memory_(most * 4),
+        view_(reinterpret_cast<Element*>(memory_.ending(size * sizeof(Element))), size) {}
+  void set(std::size_t i, float x) {
+    if constexpr (sizeof(Element) == 4) {
+      view_[i] = x;
+    } else {
+      view_[i] = Element::from_bits(static_cast<std::uint16_t>(bits_of(x) >> 16));
+    }
+  }
+  std::uint32_t operator[](std::size_t i) const {
+    if constexpr (sizeof(Element) == 4) {
+      return bits_of(view_[i]);
+    } else {
+      return view_[i].bits();
+    }
+  }
+  fb::array_view<Element>& view() { return view_; }
+
+ private:
+  guard_page::buffer memory_;
+  fb::array_view<Element> view_;
+};
+
+template <class Element>
+std::uint32_t kept(float x) {
+  if constexpr (sizeof(Element) == 4) return x == x ? bits_of(x) : 0x7fc00000;
+  return nearest_bf16(x);
+}
+template <class Element>
+std::uint32_t kept(float x, std::uint32_t word) {
+  if constexpr (sizeof(Element) == 4) return kept<Element>(x);
+  return stochastic_bf16(x, word);
+}
+
+/// Weights in FP32 with copies in BF16.
+template <fb::isa Isa, class Gradient, class First, class Second>
+void check_master(kind which, std::size_t size, bool special) {
+  std::vector<numbers> all = make(size, 3 * size + 1, special);
+  guarded<float> w(size);
+  guarded<fb::bf16> copy(size);
+  guarded<Gradient> g(size);
+  guarded<First> m(size);
+  guarded<Second> v(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    w.set(i, all[i].w);
+    g.set(i, all[i].g);
+    m.set(i, all[i].m);
+    v.set(i, all[i].v);
+  }
+  run<Isa>(which, fb::master_weights(w.view(), copy.view()), g.view(), m.view(), v.view());
+  for (std::size_t i = 0; i < size; ++i) {
+    numbers n = all[i];
+    n.c = n.w;
+    reference(which, n);
+    ASSERT_EQ(w[i], kept<float>(n.c)) << size << " " << i << " kind " << static_cast<int>(which);
+    ASSERT_EQ(copy[i], kept<fb::bf16>(n.c)) << size << " " << i;
+    ASSERT_EQ(m[i], which == kind::sgd ? kept<First>(all[i].m) : kept<First>(n.m)) << i;
+    const bool is_adam = which == kind::adam || which == kind::adamw;
+    ASSERT_EQ(v[i], is_adam ? kept<Second>(n.v) : kept<Second>(all[i].v)) << i;
+  }
+}
+
+/// BF16 weights and moments, rounded stochastically.
+template <fb::isa Isa, class Moment>
+void check_stochastic(kind which, std::size_t size, bool special) {
+  const fb::philox random{size + 5, 4 * size + size % 7};
+  std::vector<numbers> all = make(size, size + 100, special);
+  guarded<fb::bf16> w(size);
+  guarded<float> g(size);
+  guarded<Moment> m(size), v(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    w.set(i, all[i].w);
+    g.set(i, all[i].g);
+    m.set(i, all[i].m);
+    v.set(i, all[i].v);
+  }
+  run<Isa>(which, w.view(), g.view(), m.view(), v.view(), random);
+  for (std::size_t i = 0; i < size; ++i) {
+    numbers n = all[i];
+    n.c = n.w;
+    reference(which, n);
+    ASSERT_EQ(w[i], kept<fb::bf16>(n.c, random.word(i))) << size << " " << i;
+    if (which != kind::sgd) {
+      ASSERT_EQ(m[i], kept<Moment>(n.m, random.word(i + (std::uint64_t{1} << 62)))) << i;
+    }
+    if (which == kind::adam || which == kind::adamw) {
+      ASSERT_EQ(v[i], kept<Moment>(n.v, random.word(i + (std::uint64_t{1} << 63)))) << i;
+    }
+  }
+}
+
+template <fb::isa Isa>
+void check_compensated(kind which, std::size_t size, bool special) {
+  std::vector<numbers> all = make(size, size + 200, special);
+  guarded<fb::bf16> w(size), c(size), m(size), v(size);
+  guarded<float> g(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    w.set(i, all[i].w);
+    c.set(i, all[i].c);
+    g.set(i, all[i].g);
+    m.set(i, all[i].m);
+    v.set(i, all[i].v);
+  }
+  run<Isa>(which, fb::compensated_weights(w.view(), c.view()), g.view(), m.view(), v.view());
+  for (std::size_t i = 0; i < size; ++i) {
+    numbers n = all[i];
+    reference(which, n);
+    const std::uint16_t rounded = nearest_bf16(add(n.w, n.c));
+    ASSERT_EQ(w[i], rounded) << size << " " << i;
+    ASSERT_EQ(c[i], nearest_bf16(add(n.c, sub(n.w, of_bf16(rounded))))) << size << " " << i;
+  }
+}
+
+template <fb::isa Isa>
+void check_all(kind which, std::size_t size, bool special) {
+  check_master<Isa, float, float, float>(which, size, special);
+  check_master<Isa, fb::bf16, fb::bf16, float>(which, size, special);
+  check_stochastic<Isa, fb::bf16>(which, size, special);
+  check_stochastic<Isa, float>(which, size, special);
+  check_compensated<Isa>(which, size, special);
+}
+
+TEST(Optimizer, AreTheFormulasForEveryLength) {
+  for (const kind which : kinds)
+    for (std::size_t size = 0; size <= 49; ++size)
+      for (const bool special : {false, true}) {
+        check_all<fb::native>(which, size, special);
+        check_all<fb::generic>(which, size, special);
+        if (::testing::Test::HasFatalFailure()) return;
+      }
+  check_all<fb::native>(kind::adamw, most, true);
+}
+
+/// Weights, then moments.
+template <fb::isa Isa>
+std::vector<float> after_steps(std::vector<float> w, const std::vector<float>& g,
+                               std::vector<float> m, std::vector<float> v) {
+  for (std::uint64_t i = 1; i < 4; ++i) fb::adamw_step<Isa>(w, g, m, v, fb::adam_options{}, i);
+  fb::sgd_step<Isa>(w, g, m, fb::sgd_options{0.1, 0.9});
+  w.insert(w.end(), m.begin(), m.end());
+  w.insert(w.end(), v.begin(), v.end());
+  return w;
+}
+
+TEST(Optimizer, DoNotDependOnTheEnvironment) {
+  std::vector<float> w, g, m, v;
+  for (const numbers& n : make(1000, 77, true)) {
+    w.push_back(n.w);
+    g.push_back(n.g);
+    m.push_back(n.m * 0x1p-110f);  // subnormal
+    v.push_back(n.v * 0x1p-120f);
+  }
+  const std::vector<float> want = after_steps<fb::native>(w, g, m, v);
+  std::vector<float> got[3];
+  got[0] = after_steps<fb::generic>(w, g, m, v);
+  {
+    const environment::rounding_direction up(FE_UPWARD);
+    const environment::flush_to_zero flush;
+    got[1] = after_steps<fb::native>(w, g, m, v);
+    got[2] = after_steps<fb::generic>(w, g, m, v);
+  }
+  for (const std::vector<float>& each : got)
+    EXPECT_EQ(std::memcmp(each.data(), want.data(), 4 * want.size()), 0);
+}
+
+TEST(Optimizer, HalfPrecisionGradientsAndCopies) {
+  const std::vector<fb::fp16> g = {fb::fp16::from_bits(0x3c00), fb::fp16::from_bits(0xc000),
+                                   fb::fp16::from_bits(0x0001)};
+  std::vector<float> w = {1, 2, 65520};
+  std::vector<fb::fp16> copy(3);
+  fb::sgd_step(fb::master_weights(w, copy), g, fb::sgd_options{0.5});
+  EXPECT_EQ(w, (std::vector<float>{0.5f, 3, 65520}));
+  EXPECT_EQ(copy[0].bits(), 0x3800);
+  EXPECT_EQ(copy[1].bits(), 0x4200);
+  EXPECT_EQ(copy[2].bits(), 0x7c00);
+}
+
+// Steps of a hundredth of an ulp: lost to nearest, kept by the other two.
+TEST(Optimizer, SixteenBitWeightsNeedMoreThanRoundingToNearest) {
+  constexpr std::size_t size = 4096, steps = 1000;
+  const std::vector<float> g(size, -0x1p-7f / 100);
+  std::vector<fb::bf16> nearest(size, fb::bf16{1.0f}), stochastic = nearest, kahan = nearest;
+  std::vector<fb::bf16> rest(size);
+  for (std::size_t i = 0; i < steps; ++i) {
+    fb::sgd_step(nearest, g, fb::sgd_options{1});
+    fb::sgd_step(stochastic, g, fb::sgd_options{1}, fb::philox{1, i * size});
+    fb::sgd_step(fb::compensated_weights(kahan, rest), g, fb::sgd_options{1});
+  }
+  double sum = 0;
+  for (const fb::bf16 x : stochastic) sum += static_cast<double>(static_cast<float>(x));
+  const double want = 1 + 10 * 0x1p-7;
+  EXPECT_EQ(static_cast<float>(nearest[0]), 1.0f);
+  EXPECT_NEAR(static_cast<double>(static_cast<float>(kahan[0])), want, 0x1p-7);
+  // The deviation of the mean is sqrt(1000 * 0.01 / 4096) units of 2^-7: 0.05.
+  EXPECT_NEAR(sum / size, want, 0.25 * 0x1p-7);
+}
+
+}  // namespace
