@@ -331,6 +331,14 @@ TEST(Explain, SaysFormulaFormatAndShare) {
   EXPECT_STREQ(fb::explain(table.lines[3]).c_str(),
                "first moment: P = 40000000000 numbers of 8 bits (uint8/256, and 32 bits for each "
                "256), ZeRO 1 divides by 8: 5078125000 bytes a card");
+  fb::training_setup setup = run(gpt(24, 40, 4), 16, 2);
+  setup.recompute = full;
+  const fb::memory_table recomputed = training_memory(setup);
+  EXPECT_STREQ(fb::explain(recomputed.lines[5]).c_str(),
+               "layer inputs: b s h L = 30720 numbers of 16 bits (bf16): 61440 bytes a card");
+  EXPECT_STREQ(fb::explain(recomputed.lines[6]).c_str(),
+               "inputs of norms and matrices: 4 b s h = 3072 numbers of 16 bits (bf16): 6144 bytes "
+               "a card");
   EXPECT_STREQ(fb::size_text(560 * gigabyte).c_str(), "560.00 GB = 521.54 GiB");
   EXPECT_STREQ(fb::size_text(1'999'999'999).c_str(), "2.00 GB = 1.86 GiB");
   EXPECT_STREQ(fb::size_text(1'050'000'000).c_str(), "1.05 GB = 0.98 GiB");

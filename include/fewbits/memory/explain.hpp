@@ -61,7 +61,7 @@ FEWBITS_INLINE constexpr void append_ratio(memory_text& text, std::uint64_t byte
   return text;
 }
 
-/// How a line came about, in one sentence. Letters of the formulas: P parameters, b batch, s
+/// How a line came about, in one sentence. Letters of the formulas: P parameters (divided by t), b batch, s
 /// sequence, h hidden, L layers, a heads, k width of the keys (kv_heads * head size), f width of the
 /// MLP, V vocabulary, t tensor-parallel cards, n tokens of a step. (s h and its like are also divided
 /// by t under sequence parallelism.)

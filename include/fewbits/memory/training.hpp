@@ -105,39 +105,50 @@ FEWBITS_INLINE constexpr layer_counts layer_activations(const training_setup& se
           dropout * matrices / parts,        rows / parts};
 }
 
+/// How often a line counts, and what it is for: kept in every layer, or in one while it is
+/// recomputed.
+struct layer_use {
+  tensor_role role;
+  count times;
+};
+
+/// `kept` is the formula of the numbers in all layers, `again` that in one.
+FEWBITS_INLINE constexpr void add_layer(memory_table& table, layer_use use, const char* name,
+                                        const char* kept, const char* again,
+                                        const number_format& format, count elements) {
+  add_activations(table, use.role, name, use.role == tensor_role::activations ? kept : again,
+                  format, elements * use.times);
+}
+
 FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_setup& setup) {
   const layer_counts layer = layer_activations(setup);
   const count layers{setup.model.layers};
   const number_format format = setup.activations;
-  const bool keeps_matrices = setup.attend == attention::standard;
-  constexpr auto kept = tensor_role::activations;
-  constexpr auto again = tensor_role::recomputed;
-  const bool is_full = setup.recompute == recomputation::full;
-  // Full recomputation keeps inputs, and has one layer at a time.
-  const count times = is_full ? count{layers.value == 0 ? std::uint64_t{0} : 1} : layers;
-  const tensor_role inner = is_full ? again : kept;
-  if (is_full) {
-    const count bsh = count{setup.sequence} * count{setup.batch} * count{setup.model.hidden};
-    add_activations(table, kept, "layer inputs", "b s h L", format, bsh * layers);
-  }
-  add_activations(table, inner, "inputs of norms and matrices", "4 b s h L", format,
-                  layer.replicated * times);
   const bool is_gpt = setup.model.style == block_style::gpt;
-  add_activations(table, inner, "inside attention and MLP",
-                  is_gpt ? "b s (2 h + 2 k + 2 f) L / t" : "b s (2 h + 2 k + 3 f) L / t", format,
-                  layer.sharded * times);
-  add_activations(table, inner, "dropout masks", "2 b s h L", formats::uint8, layer.masks * times);
-  if (keeps_matrices) {
-    const bool is_selective = setup.recompute == recomputation::selective;
-    const count each = is_selective ? count{layers.value == 0 ? std::uint64_t{0} : 1} : times;
-    const tensor_role role = is_selective ? again : inner;
-    add_activations(table, role, "attention matrices", is_gpt ? "2 a b s s L / t" : "a b s s L / t",
-                    format, layer.matrices * each);
-    add_activations(table, role, "attention dropout masks", "a b s s L / t", formats::uint8,
-                    layer.matrix_masks * each);
-  } else {
-    add_activations(table, inner, "log-sum-exp", "a b s L / t", formats::fp32, layer.sums * times);
+  const layer_use kept{tensor_role::activations, layers};
+  const layer_use again{tensor_role::recomputed,
+                        {layers.value == 0 ? std::uint64_t{0} : std::uint64_t{1}}};
+  const layer_use use = setup.recompute == recomputation::full ? again : kept;
+  if (setup.recompute == recomputation::full) {
+    const count bsh = count{setup.sequence} * count{setup.batch} * count{setup.model.hidden};
+    add_layer(table, kept, "layer inputs", "b s h L", "", format, bsh);
   }
+  add_layer(table, use, "inputs of norms and matrices", "4 b s h L", "4 b s h", format,
+            layer.replicated);
+  add_layer(table, use, "inside attention and MLP",
+            is_gpt ? "b s (2 h + 2 k + 2 f) L / t" : "b s (2 h + 2 k + 3 f) L / t",
+            is_gpt ? "b s (2 h + 2 k + 2 f) / t" : "b s (2 h + 2 k + 3 f) / t", format,
+            layer.sharded);
+  add_layer(table, use, "dropout masks", "2 b s h L", "2 b s h", formats::uint8, layer.masks);
+  if (setup.attend == attention::flash) {
+    add_layer(table, use, "log-sum-exp", "a b s L / t", "a b s / t", formats::fp32, layer.sums);
+    return;
+  }
+  const layer_use matrices = setup.recompute == recomputation::none ? kept : again;
+  add_layer(table, matrices, "attention matrices", is_gpt ? "2 a b s s L / t" : "a b s s L / t",
+            is_gpt ? "2 a b s s / t" : "a b s s / t", format, layer.matrices);
+  add_layer(table, matrices, "attention dropout masks", "a b s s L / t", "a b s s / t",
+            formats::uint8, layer.matrix_masks);
 }
 
 FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_setup& setup) {
