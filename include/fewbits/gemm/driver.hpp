@@ -94,11 +94,13 @@ class gemm_driver {
       if (task < sizes.a_panels) {
         const std::size_t row = task * mr;
         problem.pack_a(problem.a, row, smaller(mr, problem.m - row), problem.k,
-                       packed.a + row * sizes.depth, packed.a_sums + row);
+                       packed.a + row * sizes.depth,
+                       problem.b_surplus != 0 ? packed.a_sums + row : nullptr);
       } else {
         const std::size_t col = (task - sizes.a_panels) * nr;
         problem.pack_b(problem.b, col, smaller(nr, problem.n - col), problem.k,
-                       packed.b + col * sizes.depth, packed.b_sums + col);
+                       packed.b + col * sizes.depth,
+                       problem.a_surplus != 0 ? packed.b_sums + col : nullptr);
       }
     });
 
@@ -159,11 +161,14 @@ class gemm_driver {
     const std::uint32_t y = problem.b_surplus;
     if (x == 0 && y == 0) return;
     const std::uint32_t both = static_cast<std::uint32_t>(problem.k) * x * y;
+    // The sums that nothing multiplies have not been made.
+    std::uint32_t of_columns[nr];
+    for (std::size_t j = 0; j < nr; ++j) of_columns[j] = x != 0 ? x * packed.b_sums[col + j] : 0;
     for (std::size_t i = 0; i < mr; ++i) {
-      const std::uint32_t of_row = both - y * packed.a_sums[row + i];
+      const std::uint32_t of_row = both - (y != 0 ? y * packed.a_sums[row + i] : 0);
       for (std::size_t j = 0; j < nr; ++j)
         tile[i * nr + j] = static_cast<acc_type>(static_cast<std::uint32_t>(tile[i * nr + j]) +
-                                                 of_row - x * packed.b_sums[col + j]);
+                                                 of_row - of_columns[j]);
     }
   }
 };
