@@ -90,7 +90,9 @@ struct convert_kernel {
     }
   }
 
-  static void run(const unsigned char* src, unsigned char* dst, std::size_t count) {
+  /// Out of line: clang 14 never ends when it has this in the loop over chunks of a run.
+  FEWBITS_NOINLINE static void run(const unsigned char* src, unsigned char* dst,
+                                   std::size_t count) {
     using chosen = decltype(step());
     const detail::control_word<Isa, detail::instruction_mode(Policy.round)> control_word;
     detail::run_vectors<chosen::lanes, sizeof(From), sizeof(To), chosen>(src, dst, count);
