@@ -25,7 +25,8 @@ using wide_e2m20 = fb::basic_float<fb::formats::ieee(2, 20)>;
 // the codes that a sum has room for, and of the exponents.
 using e8m21 = fb::basic_float<fb::formats::ieee(8, 21)>;
 using e8m22 = fb::basic_float<fb::formats::ieee(8, 22)>;
-using e3m20 = fb::basic_float<fb::formats::ieee(3, 20)>;
+using e5m22 = fb::basic_float<fb::formats::ieee(5, 22)>;
+using e3m20 = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(3, 20), 7)>;
 template <int Bias>
 using e4m3_with = fb::basic_float<fb::formats::with_bias(fb::formats::ieee(4, 3), Bias)>;
 
@@ -101,6 +102,7 @@ void add_double_rows(std::vector<conversion>& table) {
   add_modes<double, fb::scale_ue4m3>(table);
   add_modes<double, e8m21>(table);
   add_modes<double, e8m22>(table);
+  add_modes<double, e5m22>(table);
   add_some_overflows<double, float>(table);
   add_some_overflows<double, fb::fp16>(table);
   add_some_overflows<double, fb::bf16>(table);
