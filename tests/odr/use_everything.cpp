@@ -178,6 +178,23 @@ void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   fb::gemm(matrix, matrix, result);
 }
 
+void use_memory(digest& out, std::uint64_t count) {
+  const fb::training_setup training{};
+  const fb::inference_setup inference{};
+  const fb::memory_table table = fb::training_memory(training);
+  out.add(table.card_bytes() + table.bytes(fb::tensor_role::moments));
+  for (const fb::memory_line& line : table)
+    out.add(static_cast<std::uint64_t>(fb::explain(line).size));
+  out.add(fb::training_memory(count, fb::recipes::lesson, 3, 8, count).bytes());
+  out.add(fb::adapter_memory(count, fb::formats::int4, fb::adapter_count(8, count, count),
+                             fb::recipes::mixed_adam_8bit)
+              .bytes());
+  out.add(fb::inference_memory(inference).bytes() + fb::largest_batch(training, count) +
+          fb::largest_sequence(inference, count) + fb::fits(table, count).spare +
+          fb::largest_matrix(training.model));
+  out.add(static_cast<std::uint64_t>(fb::size_text(count).size));
+}
+
 [[gnu::noinline]] std::uint64_t use_everything() {
   digest out;
   volatile std::uint8_t code = 0x2b;  // not a constant, or everything would be folded
@@ -205,6 +222,7 @@ void use_quantize_and_gemm(digest& out, const float (&src)[37]) {
   float more[64];
   for (int i = 0; i < 64; ++i) more[i] = floats[i % 37];
   static_cast<void>(use_quantizers(more));
+  use_memory(out, code);
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();
 }
