@@ -11,6 +11,8 @@
 #pragma once
 
 #include <fewbits/training/clip.hpp>
+#include <fewbits/training/fake_quantize.hpp>
 #include <fewbits/training/loss_scaler.hpp>
 #include <fewbits/training/master_weights.hpp>
 #include <fewbits/training/optimizer.hpp>
+#include <fewbits/training/scaling.hpp>

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: MIT
+// Quantization inside training: numbers as their codes would give them back, and the gradients that
+// pass through.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/convert/convert.hpp>
+#include <fewbits/isa/control_word.hpp>
+#include <fewbits/isa/features.hpp>
+#include <fewbits/quantize/affine.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
+#include <fewbits/value/arithmetic.hpp>
+#include <fewbits/value/rounding.hpp>
+#include <fewbits/view.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// The largest quotients, by magnitude and as bits, that are not clipped.
+struct quotient_limits {
+  std::uint32_t negative, positive;
+};
+
+/// The largest float that rounds to an integer of no more than `last`, nearest even, as bits.
+FEWBITS_INLINE constexpr std::uint32_t last_quotient(std::int32_t last) {
+  const std::uint32_t tie = bit_cast<std::uint32_t>(static_cast<float>(last) + 0.5f);
+  return last % 2 == 0 ? tie : tie - 1;
+}
+template <class Code>
+FEWBITS_INLINE quotient_limits limits_of(const scales_and_offsets& of) {
+  if constexpr (is_basic_float<Code>) {
+    const std::uint32_t largest = bit_cast<std::uint32_t>(static_cast<float>(
+        Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code()))));
+    return {Code::format.is_signed ? largest : 0, largest};
+  } else {
+    const std::int32_t shift = code_shift<Code>(of);
+    return {last_quotient(shift - code_range<Code>::lowest),
+            last_quotient(code_range<Code>::highest - shift)};
+  }
+}
+
+template <class Code, class Granularity, isa Isa>
+struct fake_kernel {
+  using kernel = affine_kernel<Code, Granularity, Isa>;
+  using ops = float_lanes<Isa>;
+  using u32 = typename ops::u32;
+  static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+
+  FEWBITS_INLINE static u32 load(const float* src) {
+    return ops::load32(reinterpret_cast<const unsigned char*>(src));
+  }
+  FEWBITS_INLINE static void store(float* dst, u32 x) {
+    ops::store32(reinterpret_cast<unsigned char*>(dst), x);
+  }
+
+  // Quantize and dequantize.
+
+  template <class Real>
+  static void round_trip(const matrix_view<const float>& src, const scales_and_offsets& of,
+                         const matrix_view<Real>& dst) {
+    const default_control_word<Isa> control_word;
+    const std::size_t rows = src.rows(), cols = src.cols();
+    if (rows == 0 || cols == 0) return;
+    if (is_one_row<Granularity>(cols) && src.stride() == cols && dst.stride() == cols)
+      return round_trip_row(src.data(), dst.data(), 0, rows * cols, of);
+    for (std::size_t i = 0; i < rows; ++i) round_trip_row(src.row(i), dst.row(i), i, cols, of);
+  }
+  template <class Real>
+  FEWBITS_INLINE static void round_trip_row(const float* src, Real* dst, std::size_t row,
+                                            std::size_t cols, const scales_and_offsets& of) {
+    for (std::size_t begin = 0; begin < cols; begin += staging_block) {
+      const std::size_t end = cols - begin < staging_block ? cols : begin + staging_block;
+      if constexpr (std::is_same_v<Real, float>) {
+        round_trip_block(src, dst + begin, begin, end, row, cols, of);
+      } else {
+        float rounded[staging_block];
+        round_trip_block(src, rounded, begin, end, row, cols, of);
+        convert_run<cast_policy{}, Isa, float, Real>(rounded, dst + begin, end - begin);
+      }
+    }
+  }
+  /// Elements `begin` to `end` of a row, to `dst`; the codes stay in cache.
+  static void round_trip_block(const float* src, float* dst, std::size_t begin, std::size_t end,
+                               std::size_t row, std::size_t cols, const scales_and_offsets& of) {
+    if constexpr (!is_basic_float<Code> && kernel::bits <= 8) {
+      unsigned char bytes[staging_block];
+      kernel::to_bytes(src, bytes, begin, end, row, cols, of);
+      kernel::from_bytes(bytes, dst, begin, end, row, cols, of);
+    } else {
+      for_stretches<Granularity>(
+          begin, end, row, cols, of,
+          [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+            float* const out = dst + (from - begin);
+            levels(src + from, out, to - from, its);
+            const u32 scale = ops::set(bit_cast<std::uint32_t>(*its.scale));
+            const u32 minimum =
+                ops::set(its.minimum == nullptr ? 0 : bit_cast<std::uint32_t>(*its.minimum));
+            const bool has_minimum = its.minimum != nullptr;
+            for_vectors(out, to - from, [=](u32 x, float* at) {
+              const u32 product = ops::multiply_floats(x, scale);
+              store(at, has_minimum ? ops::add_floats(product, minimum) : product);
+            });
+          });
+    }
+  }
+
+  /// `step(x, at)` for each vector `x` of `data`, of which it writes a new one to `at`.
+  template <class Step>
+  FEWBITS_INLINE static void for_vectors(float* data, std::size_t count, Step step) {
+    std::size_t i = 0;
+    for (; count - i >= lanes; i += lanes) step(load(data + i), data + i);
+    if (i == count) return;
+    float last[lanes] = {};
+    __builtin_memcpy(last, data + i, 4 * (count - i));
+    step(load(last), last);
+    __builtin_memcpy(data + i, last, 4 * (count - i));
+  }
+
+  /// What codes stand for in units of the scale, above the minimum; at most `staging_block` that
+  /// share a scale.
+  static void levels(const float* src, float* dst, std::size_t count,
+                     const scales_and_offsets& of) {
+    if constexpr (is_basic_float<Code>) {
+      constexpr cast_policy policy{rounding::nearest_even, overflow::saturate};
+      Code codes[staging_block];
+      // Not in dst, which may be src: what is special is divided again.
+      float scaled[staging_block];
+      kernel::quotients(src, scaled, count, *of.scale);
+      convert_run<policy, Isa, float, Code>(scaled, codes, count);
+      convert_run<cast_policy{}, Isa, Code, float>(codes, dst, count);
+    } else if constexpr (kernel::bits <= 8) {
+      unsigned char bytes[staging_block];
+      const float one = 1;
+      const std::int32_t shift = code_shift<Code>(of);
+      byte_codes<Code, Isa>::run(src, bytes, count, of);
+      byte_codes<Code, Isa>::run_back(bytes, dst, count, {&one, &shift, nullptr});
+    } else {
+      const std::int32_t shift = code_shift<Code>(of);
+      for (std::size_t i = 0; i < count; ++i)
+        dst[i] = static_cast<float>(quantize_one<Code>(src[i], of) - shift);
+    }
+  }
+
+  // Where quantization clips.
+
+  /// The quotients of one stretch and their limits, by vectors.
+  struct quotients {
+    u32 scale, negative_minimum, negative_limit, positive_limit;
+    bool has_minimum;
+
+    FEWBITS_INLINE explicit quotients(const scales_and_offsets& of)
+        : scale(ops::set(bit_cast<std::uint32_t>(*of.scale))),
+          negative_minimum(ops::set(
+              of.minimum == nullptr ? 0 : bit_cast<std::uint32_t>(*of.minimum) ^ 0x80000000)),
+          negative_limit(ops::set(limits_of<Code>(of).negative)),
+          positive_limit(ops::set(limits_of<Code>(of).positive)),
+          has_minimum(of.minimum != nullptr) {}
+
+    /// NaN where x is NaN.
+    FEWBITS_INLINE u32 of(u32 x) const {
+      return ops::divide_floats(has_minimum ? ops::add_floats(x, negative_minimum) : x, scale);
+    }
+    /// `kept` where the quotient is a number that is not clipped, else 0.
+    FEWBITS_INLINE u32 kept_inside(u32 quotient, u32 kept) const {
+      const u32 is_negative = ops::template shift_right<31>(quotient);
+      const u32 limit =
+          ops::select(ops::equal(is_negative, ops::set(1)), negative_limit, positive_limit);
+      return ops::select(ops::greater(magnitude(quotient), limit), ops::set(0), kept);
+    }
+    /// `kept` where the quotient is not NaN, else 0.
+    FEWBITS_INLINE u32 kept_number(u32 quotient, u32 kept) const {
+      return ops::select(ops::greater(magnitude(quotient), ops::set(0x7f800000)), ops::set(0),
+                         kept);
+    }
+    FEWBITS_INLINE static u32 magnitude(u32 x) { return ops::and_(x, ops::set(0x7fffffff)); }
+  };
+
+  static void mask(const matrix_view<const float>& src, const scales_and_offsets& of,
+                   const matrix_view<std::uint8_t>& dst) {
+    const default_control_word<Isa> control_word;
+    for (std::size_t row = 0; row < src.rows(); ++row)
+      for_stretches<Granularity>(
+          0, src.cols(), row, src.cols(), of,
+          [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+            mask_stretch(src.row(row) + from, dst.row(row) + from, to - from, its);
+          });
+  }
+  static void mask_stretch(const float* src, std::uint8_t* dst, std::size_t count,
+                           const scales_and_offsets& of) {
+    const quotients all(of);
+    const u32 one = ops::set(1);
+    std::size_t i = 0;
+    for (; count - i >= lanes; i += lanes)
+      ops::store8(dst + i, all.kept_inside(all.of(load(src + i)), one));
+    if (i == count) return;
+    float last[lanes] = {};
+    std::uint8_t found[lanes];
+    __builtin_memcpy(last, src + i, 4 * (count - i));
+    ops::store8(found, all.kept_inside(all.of(load(last)), one));
+    __builtin_memcpy(dst + i, found, count - i);
+  }
+
+  static void pass(const matrix_view<const float>& src, const scales_and_offsets& of,
+                   const matrix_view<const float>& gradient, const matrix_view<float>& dst) {
+    const default_control_word<Isa> control_word;
+    for (std::size_t row = 0; row < src.rows(); ++row)
+      for_stretches<Granularity>(
+          0, src.cols(), row, src.cols(), of,
+          [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+            pass_stretch(src.row(row) + from, gradient.row(row) + from, dst.row(row) + from,
+                         to - from, its);
+          });
+  }
+  static void pass_stretch(const float* src, const float* gradient, float* dst, std::size_t count,
+                           const scales_and_offsets& of) {
+    const quotients all(of);
+    std::size_t i = 0;
+    for (; count - i >= lanes; i += lanes)
+      store(dst + i, all.kept_inside(all.of(load(src + i)), load(gradient + i)));
+    if (i == count) return;
+    float last[lanes] = {}, passed[lanes] = {};
+    __builtin_memcpy(last, src + i, 4 * (count - i));
+    __builtin_memcpy(passed, gradient + i, 4 * (count - i));
+    store(passed, all.kept_inside(all.of(load(last)), load(passed)));
+    __builtin_memcpy(dst + i, passed, 4 * (count - i));
+  }
+
+  // The gradient of a scale.
+
+  /// Partial sums: the terms of elements k, k + 8, ... of a stretch go to the k-th, whatever the
+  /// number of lanes. A term is exact in FP64, so it does not matter whether a compiler fuses.
+  static constexpr std::size_t partial_sums = 8;
+  static_assert(staging_block % partial_sums == 0 && partial_sums % 2 == 0);
+
+  static void scale_gradient(const matrix_view<const float>& src, const scales_and_offsets& of,
+                             const matrix_view<const float>& gradient, float* dst) {
+    const default_control_word<Isa> control_word;
+    const std::size_t rows = src.rows(), cols = src.cols();
+    if constexpr (std::is_same_v<Granularity, per_tensor>) {
+      double sums[partial_sums] = {};
+      for (std::size_t row = 0; row < rows; ++row)
+        add_stretch(src.row(row), gradient.row(row), cols, of, sums);
+      *dst = total(sums);
+    } else {
+      for (std::size_t row = 0; row < rows; ++row)
+        for_stretches<Granularity>(
+            0, cols, row, cols, of,
+            [=](std::size_t from, std::size_t to, const scales_and_offsets& its) {
+              double sums[partial_sums] = {};
+              add_stretch(src.row(row) + from, gradient.row(row) + from, to - from, its, sums);
+              dst[Granularity::index(row, from, cols)] = total(sums);
+            });
+    }
+  }
+  static void add_stretch(const float* src, const float* gradient, std::size_t count,
+                          const scales_and_offsets& of, double* sums) {
+    const quotients all(of);
+    for (std::size_t begin = 0; begin < count; begin += staging_block) {
+      const std::size_t some = count - begin < staging_block ? count - begin : staging_block;
+      // Zeros follow the last one, up to a whole vector and a whole round of sums.
+      float level[staging_block + lanes + partial_sums];
+      float passed[staging_block + lanes + partial_sums];
+      levels(src + begin, level, some, of);
+      for (std::size_t i = 0; i < lanes + partial_sums; ++i) level[some + i] = passed[some + i] = 0;
+      for (std::size_t i = 0; i < some; i += lanes) {
+        float x[lanes] = {}, from_above[lanes] = {};
+        const std::size_t now = some - i < lanes ? some - i : lanes;
+        __builtin_memcpy(x, src + begin + i, 4 * now);
+        __builtin_memcpy(from_above, gradient + begin + i, 4 * now);
+        const u32 quotient = all.of(load(x));
+        const u32 negative = ops::xor_(quotient, ops::set(0x80000000));
+        const u32 slope = ops::add_floats(load(level + i), all.kept_inside(quotient, negative));
+        store(level + i, all.kept_number(quotient, slope));
+        store(passed + i, all.kept_number(quotient, load(from_above)));
+      }
+      for (std::size_t i = some; i < some + partial_sums; ++i) level[i] = passed[i] = 0;
+      for (std::size_t i = 0; i < some; i += partial_sums)
+        for (std::size_t k = 0; k < partial_sums; ++k)
+          sums[k] += static_cast<double>(passed[i + k]) * static_cast<double>(level[i + k]);
+    }
+  }
+  FEWBITS_INLINE static float total(double* sums) {
+    for (std::size_t half = partial_sums / 2; half > 0; half /= 2)
+      for (std::size_t k = 0; k < half; ++k) {
+        sums[k] += sums[k + half];
+        // Keeps -ffast-math from another order.
+        __asm__("" : "+m"(sums[k]));
+      }
+    return static_cast<float>(sums[0]);
+  }
+};
+template <class Parameters, isa Isa>
+using fake_kernel_of = fake_kernel<typename affine_traits<Parameters>::code,
+                                   typename affine_traits<Parameters>::granularity, Isa>;
+
+}  // namespace detail
+
+/// Writes what dequantize(quantize(src)) would, with the same bits, in one pass and without memory
+/// for codes: scale * (clamp(round(x / scale) + zero_point) - zero_point). `parameters` are
+/// `affine` or `affine_minimum` of any granularity, of integer or float codes.
+///
+/// Shape:  src and dst have the same rows and cols. dst may be src.
+/// Result: rounded to the class of dst's elements, as by `dequantize`.
+/// Errors: none at run time. NaN becomes what the code of zero, or of NaN, stands for.
+template <isa Isa = native, detail::affine_parameters Parameters, floating Real>
+FEWBITS_INLINE void fake_quantize(const matrix_view<const float>& src, const Parameters& parameters,
+                                  const matrix_view<Real>& dst) {
+  FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
+                 "fake_quantize: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(),
+                 dst.rows(), dst.cols());
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::fake_kernel_of<Parameters, Isa>::round_trip(src, detail::pointers_to(parameters), dst);
+}
+template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, contiguous Dst>
+FEWBITS_INLINE void fake_quantize(const Src& src, const Parameters& parameters, Dst&& dst) {
+  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
+                 "fake_quantize: src has %zu elements, dst %zu",
+                 static_cast<std::size_t>(src.size()), static_cast<std::size_t>(dst.size()));
+  fake_quantize<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
+                     detail::one_row(dst));
+}
+
+/// Writes 1 where quantization does not clip, else 0: the derivative of `fake_quantize` if rounding
+/// counts as the identity (the straight-through estimator). An integer code is clipped where
+/// round(x / scale) + zero_point is beyond the codes; a float code where the quotient is beyond the
+/// largest finite one. Infinities are clipped; NaN gives 0.
+///
+/// Shape, Bits, Errors: as `fake_quantize`.
+template <isa Isa = native, detail::affine_parameters Parameters>
+FEWBITS_INLINE void straight_through_mask(const matrix_view<const float>& src,
+                                          const Parameters& parameters,
+                                          const matrix_view<std::uint8_t>& dst) {
+  FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols(),
+                 "straight_through_mask: src is %zu x %zu, dst %zu x %zu", src.rows(), src.cols(),
+                 dst.rows(), dst.cols());
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::fake_kernel_of<Parameters, Isa>::mask(src, detail::pointers_to(parameters), dst);
+}
+template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, contiguous Dst>
+FEWBITS_INLINE void straight_through_mask(const Src& src, const Parameters& parameters, Dst&& dst) {
+  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
+                 "straight_through_mask: src has %zu elements, dst %zu",
+                 static_cast<std::size_t>(src.size()), static_cast<std::size_t>(dst.size()));
+  straight_through_mask<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
+                             detail::one_row(dst));
+}
+
+/// The gradient of a loss by `src` from `gradient`, that by fake_quantize(src): the same where
+/// `straight_through_mask` is 1, else +0, whatever it is there.
+///
+/// Shape:  all three have the same rows and cols. dst may be gradient.
+/// Errors: none at run time.
+template <isa Isa = native, detail::affine_parameters Parameters>
+FEWBITS_INLINE void straight_through(const matrix_view<const float>& src,
+                                     const Parameters& parameters,
+                                     const matrix_view<const float>& gradient,
+                                     const matrix_view<float>& dst) {
+  FEWBITS_ASSERT(src.rows() == dst.rows() && src.cols() == dst.cols() &&
+                     src.rows() == gradient.rows() && src.cols() == gradient.cols(),
+                 "straight_through: src is %zu x %zu, gradient %zu x %zu, dst %zu x %zu",
+                 src.rows(), src.cols(), gradient.rows(), gradient.cols(), dst.rows(), dst.cols());
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::fake_kernel_of<Parameters, Isa>::pass(src, detail::pointers_to(parameters), gradient,
+                                                dst);
+}
+
+/// The gradient of a loss by each scale, from `gradient`, that by fake_quantize(src): the sum over
+/// the elements that share it of gradient * (round(x / scale) - x / scale), where an element is
+/// clipped of gradient * (what its code stands for, in units of the scale, above the minimum).
+/// Elements that are NaN contribute nothing, whatever their gradient is.
+///
+/// Shape:    src and gradient have the same rows and cols; dst has an element for each scale.
+/// Rounding: terms are exact, summed in FP64 (in eight interleaved parts), and rounded to FP32
+///           once. The same bits on every instruction set.
+/// Errors:   none at run time. NaN and infinities of `gradient` reach the sum.
+/// Source:   Esser et al., Learned Step Size Quantization, equation 3; which elements are clipped
+///           is as in PyTorch's fake_quantize_learnable, so by the rounded quotient.
+template <isa Isa = native, detail::affine_parameters Parameters>
+FEWBITS_INLINE void scale_gradient(const matrix_view<const float>& src,
+                                   const Parameters& parameters,
+                                   const matrix_view<const float>& gradient,
+                                   array_view<float> dst) {
+  [[maybe_unused]] const std::size_t count =
+      detail::affine_traits<Parameters>::granularity::count(src.rows(), src.cols());
+  FEWBITS_ASSERT(src.rows() == gradient.rows() && src.cols() == gradient.cols(),
+                 "scale_gradient: src is %zu x %zu, gradient %zu x %zu", src.rows(), src.cols(),
+                 gradient.rows(), gradient.cols());
+  FEWBITS_ASSERT(dst.size() == count, "scale_gradient: dst has %zu elements for %zu scales",
+                 dst.size(), count);
+  detail::check_parameters(parameters, src.rows(), src.cols());
+  detail::fake_kernel_of<Parameters, Isa>::scale_gradient(src, detail::pointers_to(parameters),
+                                                          gradient, dst.data());
+}
+
+/// What learned step size quantization multiplies the gradient of a scale by, so that steps of the
+/// scale are of the size of those of the weights: 1 / sqrt(elements * largest code), in FP32.
+/// `elements` are those that share the scale; none give 0.
+/// Source: Esser et al., Learned Step Size Quantization, section 2.2.
+template <class Code>
+[[nodiscard]] FEWBITS_INLINE constexpr float lsq_factor(std::size_t elements) {
+  static_assert(!is_basic_float<Code>, "fewbits: lsq_factor is for integer codes");
+  if (elements == 0) return 0;
+  const double product = static_cast<double>(elements) * detail::code_range<Code>::highest;
+  return static_cast<float>(1 / static_cast<double>(sqrt(fp64{product})));
+}
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
