@@ -3,6 +3,10 @@
 // quantize/<from>/<to>/<bytes of the floats>.
 #include <fewbits/quantize.hpp>
 
+#include <numeric>
+#include <span>
+#include <string>
+
 #include "race.hpp"
 
 namespace {
@@ -42,9 +46,9 @@ void measure(benchmark::State& state, const std::string& name, std::size_t bytes
 }
 
 template <class Run>
-void add(const char* what, Run run) {
-  for (const std::size_t bytes : sizes) {
-    const std::string name = std::string("quantize/") + what + "/" + bench::size_name(bytes);
+void add(const std::string& what, Run run, std::span<const std::size_t> at = sizes) {
+  for (const std::size_t bytes : at) {
+    const std::string name = "quantize/" + what + "/" + bench::size_name(bytes);
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
       memory& in = shared_memory();
       bench::fill(in.floats.as<float>(), bytes / 4, 1);
@@ -167,6 +171,86 @@ void add_int4(const char* encode, const char* decode) {
   });
 }
 
+/// Blocks of `numbers` floats in `bytes`, scales included. A tensor scale is given.
+template <class Format>
+struct scaled_blocks {
+  static constexpr std::size_t numbers = Format::block_size;
+  static constexpr std::size_t bytes = Format::format.element_bits * numbers / 8 + 1;
+
+  static fewbits::block_span<Format> blocks(memory& in, std::size_t count) {
+    using scale = typename Format::scale_type;
+    fewbits::block_span<Format> all(in.codes.data(), in.scales.as<scale>(), count);
+    if constexpr (Format::has_tensor_scale) all.set_tensor_scale(0.001f);
+    return all;
+  }
+  static void encode(memory& in, fewbits::array_view<float> floats) {
+    fewbits::quantize_with_tensor_scale(floats, blocks(in, floats.size()));
+  }
+  static void decode(memory& in, fewbits::array_view<float> floats) {
+    fewbits::dequantize(blocks(in, floats.size()), floats);
+  }
+};
+
+template <fewbits::ggml_format Format>
+struct ggml_blocks {
+  static constexpr std::size_t numbers = 32;
+  static constexpr std::size_t bytes = fewbits::ggml_bytes(Format, numbers);
+
+  static fewbits::array_view<unsigned char> blocks(memory& in, std::size_t count) {
+    return {in.codes.data(), fewbits::ggml_bytes(Format, count)};
+  }
+  static void encode(memory& in, fewbits::array_view<float> floats) {
+    fewbits::quantize<Format>(floats, blocks(in, floats.size()));
+  }
+  static void decode(memory& in, fewbits::array_view<float> floats) {
+    fewbits::dequantize<Format>(blocks(in, floats.size()), floats);
+  }
+};
+
+struct nf4_blocks {
+  static constexpr std::size_t numbers = 64;
+  static constexpr std::size_t bytes = 36;
+
+  static void encode(memory& in, fewbits::array_view<float> floats) {
+    const fewbits::packed_span<fewbits::uint4> codes(in.codes.data(), floats.size());
+    fewbits::quantize(floats, fewbits::nf4, codes, {in.scales.as<float>(), floats.size() / 64});
+  }
+  static void decode(memory& in, fewbits::array_view<float> floats) {
+    const fewbits::packed_span<const fewbits::uint4> codes(in.codes.data(), floats.size());
+    const fewbits::array_view<const float> scales(in.scales.as<float>(), floats.size() / 64);
+    fewbits::dequantize(codes, fewbits::nf4, scales, floats);
+  }
+};
+
+/// Encoding and decoding, in the cache and out of it.
+template <class Blocks>
+void add_blocks(const std::string& format) {
+  constexpr std::size_t common = std::gcd(4 * Blocks::numbers, Blocks::bytes);
+  constexpr std::size_t float_words = 4 * Blocks::numbers / common;
+  constexpr std::size_t code_words = Blocks::bytes / common;
+  const std::span<const std::size_t> at(&sizes[1], 2);
+  add(
+      "fp32/" + format,
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::array_view<float> floats(in.floats.as<float>(), count);
+        measure(state, name, 4 * count + count / Blocks::numbers * Blocks::bytes,
+                bare<float_words, code_words>(in.floats, in.codes, 4 * count),
+                [=, &in] { Blocks::encode(in, floats); });
+      },
+      at);
+  add(
+      format + "/fp32",
+      [](benchmark::State& state, const std::string& name, memory& in, std::size_t count) {
+        const fewbits::array_view<float> floats(in.floats.as<float>(), count);
+        const std::size_t bytes_in = count / Blocks::numbers * Blocks::bytes;
+        Blocks::encode(in, floats);
+        measure(state, name, 4 * count + bytes_in,
+                bare<code_words, float_words>(in.codes, in.floats, bytes_in),
+                [=, &in] { Blocks::decode(in, floats); });
+      },
+      at);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -176,5 +260,14 @@ int main(int argc, char** argv) {
     add_int4<32>("fp32/int4_group32", "int4_group32/fp32");
     add_int4<64>("fp32/int4_group64", "int4_group64/fp32");
     add_int4<128>("fp32/int4_group128", "int4_group128/fp32");
+    add_blocks<scaled_blocks<fewbits::mxfp8_e4m3>>("mxfp8_e4m3");
+    add_blocks<scaled_blocks<fewbits::mxfp6_e2m3>>("mxfp6_e2m3");
+    add_blocks<scaled_blocks<fewbits::mxfp4>>("mxfp4");
+    add_blocks<scaled_blocks<fewbits::mxint8>>("mxint8");
+    add_blocks<scaled_blocks<fewbits::nvfp4>>("nvfp4");
+    add_blocks<ggml_blocks<fewbits::ggml_format::q4_0>>("ggml_q4_0");
+    add_blocks<ggml_blocks<fewbits::ggml_format::q8_0>>("ggml_q8_0");
+    add_blocks<ggml_blocks<fewbits::ggml_format::mx_fp4>>("ggml_mx_fp4");
+    add_blocks<nf4_blocks>("nf4");
   });
 }
