@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "odr/use_quantizers.hpp"
+#include "odr/use_training.hpp"
 
 namespace fb = fewbits;
 
@@ -222,6 +223,7 @@ void use_memory(digest& out, std::uint64_t count) {
   float more[64];
   for (int i = 0; i < 64; ++i) more[i] = floats[i % 37];
   static_cast<void>(use_quantizers(more));
+  static_cast<void>(use_training(more));
   use_memory(out, code);
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();
