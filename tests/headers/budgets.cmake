@@ -15,7 +15,8 @@ set(budgets
   "convert 16000 +"
   "random 4000"
   "quantize 18000 +"
-  "gemm 16000 +")
+  "gemm 16000 +"
+  "training 20000 +")
 
 function(count_lines source result)
   file(WRITE "${WORK_DIR}/budget.cpp" "${source}\n")
