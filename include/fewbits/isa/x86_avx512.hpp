@@ -116,20 +116,32 @@ struct vec<Isa> {
 
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   FEWBITS_INLINE static __m512 floats(u32 x) { return _mm512_castsi512_ps(x); }
+  // In assembly: under -ffast-math compilers know of the intrinsics' results that they are no NaN and no
+  // infinity, and drop the tests for these that follow.
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
-    return _mm512_castps_si512(_mm512_add_round_ps(floats(a), floats(b), nearest));
+    __m512 sum;
+    __asm__("vaddps %2, %1, %0" : "=v"(sum) : "v"(floats(a)), "v"(floats(b)));
+    return _mm512_castps_si512(sum);
   }
   FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
-    return _mm512_castps_si512(_mm512_mul_round_ps(floats(a), floats(b), nearest));
+    __m512 product;
+    __asm__("vmulps %2, %1, %0" : "=v"(product) : "v"(floats(a)), "v"(floats(b)));
+    return _mm512_castps_si512(product);
   }
   FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
-    return _mm512_castps_si512(_mm512_div_round_ps(floats(a), floats(b), nearest));
+    __m512 quotient;
+    __asm__("vdivps %2, %1, %0" : "=v"(quotient) : "v"(floats(a)), "v"(floats(b)));
+    return _mm512_castps_si512(quotient);
   }
   FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
-    return _mm512_castps_si512(_mm512_sqrt_round_ps(floats(x), nearest));
+    __m512 root;
+    __asm__("vsqrtps %1, %0" : "=v"(root) : "v"(floats(x)));
+    return _mm512_castps_si512(root);
   }
   FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
-    return _mm512_castps_si512(_mm512_fmadd_round_ps(floats(a), floats(b), floats(c), nearest));
+    __m512 sum = floats(c);
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(floats(a)), "v"(floats(b)));
+    return _mm512_castps_si512(sum);
   }
   FEWBITS_INLINE static u32 nearest_integer(u32 x) {
     return _mm512_cvt_roundps_epi32(floats(x), nearest);
@@ -189,7 +201,9 @@ struct vec<Isa> {
                                    : Mode == rounding::toward_negative ? _MM_FROUND_TO_NEG_INF
                                                                        : _MM_FROUND_TO_NEAREST_INT;
   FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
-    return _mm512_cmp_ps_mask(floats(a), floats(b), _CMP_UNORD_Q) == 0;
+    __mmask16 unordered;
+    __asm__("vcmpunordps %2, %1, %0" : "=k"(unordered) : "v"(floats(a)), "v"(floats(b)));
+    return unordered == 0;
   }
   template <rounding Mode>
   FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
