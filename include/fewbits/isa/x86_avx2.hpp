@@ -195,40 +195,41 @@ struct vec<Isa> {
   }
 
   FEWBITS_INLINE static __m256 floats(u32 x) { return _mm256_castsi256_ps(x); }
-  // In assembly: the intrinsics are `+`, `*` and `/` to the compiler, which contracts a * b + c and, under
-  // -ffast-math, moves operations and replaces the division by an estimate.
+  // In assembly, and on integers: the intrinsics are `+`, `*` and `/` to the compiler, which contracts
+  // a * b + c and, under -ffast-math, moves operations, replaces the division by an estimate, and knows of
+  // whatever is a float that it is no NaN and no infinity.
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
-    __m256 sum;
-    __asm__("vaddps %2, %1, %0" : "=x"(sum) : "x"(floats(a)), "x"(floats(b)));
-    return _mm256_castps_si256(sum);
+    u32 sum;
+    __asm__("vaddps %2, %1, %0" : "=x"(sum) : "x"(a), "x"(b));
+    return sum;
   }
   FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
-    __m256 product;
-    __asm__("vmulps %2, %1, %0" : "=x"(product) : "x"(floats(a)), "x"(floats(b)));
-    return _mm256_castps_si256(product);
+    u32 product;
+    __asm__("vmulps %2, %1, %0" : "=x"(product) : "x"(a), "x"(b));
+    return product;
   }
   FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
-    __m256 quotient;
-    __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(floats(a)), "x"(floats(b)));
-    return _mm256_castps_si256(quotient);
+    u32 quotient;
+    __asm__("vdivps %2, %1, %0" : "=x"(quotient) : "x"(a), "x"(b));
+    return quotient;
   }
   FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
-    __m256 root;
-    __asm__("vsqrtps %1, %0" : "=x"(root) : "x"(floats(x)));
-    return _mm256_castps_si256(root);
+    u32 root;
+    __asm__("vsqrtps %1, %0" : "=x"(root) : "x"(x));
+    return root;
   }
   template <rounding Mode>
   FEWBITS_INLINE static u32 fma(u32 a, u32 b, u32 c) {
-    return _mm256_castps_si256(_mm256_fmadd_ps(floats(a), floats(b), floats(c)));
+    __asm__("vfmadd231ps %2, %1, %0" : "+x"(c) : "x"(a), "x"(b));
+    return c;
   }
   FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
     return fma<rounding::nearest_even>(a, b, c);
   }
-  /// In assembly: under -ffast-math compilers know that there is no NaN.
   FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
-    __m256 unordered;
-    __asm__("vcmpunordps %2, %1, %0" : "=x"(unordered) : "x"(floats(a)), "x"(floats(b)));
-    return _mm256_movemask_ps(unordered) == 0;
+    u32 unordered;
+    __asm__("vcmpunordps %2, %1, %0" : "=x"(unordered) : "x"(a), "x"(b));
+    return _mm256_movemask_epi8(unordered) == 0;
   }
   FEWBITS_INLINE static u32 nearest_integer(u32 x) { return _mm256_cvtps_epi32(floats(x)); }
 

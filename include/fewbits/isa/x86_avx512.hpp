@@ -116,32 +116,31 @@ struct vec<Isa> {
 
   static constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   FEWBITS_INLINE static __m512 floats(u32 x) { return _mm512_castsi512_ps(x); }
-  // In assembly: under -ffast-math compilers know of the intrinsics' results that they are no NaN and no
-  // infinity, and drop the tests for these that follow.
+  // In assembly, and on integers: under -ffast-math compilers know of whatever is a float that it is no
+  // NaN and no infinity, and drop the tests for these that follow.
   FEWBITS_INLINE static u32 add_nearest(u32 a, u32 b) {
-    __m512 sum;
-    __asm__("vaddps %2, %1, %0" : "=v"(sum) : "v"(floats(a)), "v"(floats(b)));
-    return _mm512_castps_si512(sum);
+    u32 sum;
+    __asm__("vaddps %2, %1, %0" : "=v"(sum) : "v"(a), "v"(b));
+    return sum;
   }
   FEWBITS_INLINE static u32 multiply_nearest(u32 a, u32 b) {
-    __m512 product;
-    __asm__("vmulps %2, %1, %0" : "=v"(product) : "v"(floats(a)), "v"(floats(b)));
-    return _mm512_castps_si512(product);
+    u32 product;
+    __asm__("vmulps %2, %1, %0" : "=v"(product) : "v"(a), "v"(b));
+    return product;
   }
   FEWBITS_INLINE static u32 divide_nearest(u32 a, u32 b) {
-    __m512 quotient;
-    __asm__("vdivps %2, %1, %0" : "=v"(quotient) : "v"(floats(a)), "v"(floats(b)));
-    return _mm512_castps_si512(quotient);
+    u32 quotient;
+    __asm__("vdivps %2, %1, %0" : "=v"(quotient) : "v"(a), "v"(b));
+    return quotient;
   }
   FEWBITS_INLINE static u32 sqrt_nearest(u32 x) {
-    __m512 root;
-    __asm__("vsqrtps %1, %0" : "=v"(root) : "v"(floats(x)));
-    return _mm512_castps_si512(root);
+    u32 root;
+    __asm__("vsqrtps %1, %0" : "=v"(root) : "v"(x));
+    return root;
   }
   FEWBITS_INLINE static u32 fma_nearest(u32 a, u32 b, u32 c) {
-    __m512 sum = floats(c);
-    __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(floats(a)), "v"(floats(b)));
-    return _mm512_castps_si512(sum);
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(c) : "v"(a), "v"(b));
+    return c;
   }
   FEWBITS_INLINE static u32 nearest_integer(u32 x) {
     return _mm512_cvt_roundps_epi32(floats(x), nearest);
@@ -202,7 +201,7 @@ struct vec<Isa> {
                                                                        : _MM_FROUND_TO_NEAREST_INT;
   FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
     __mmask16 unordered;
-    __asm__("vcmpunordps %2, %1, %0" : "=k"(unordered) : "v"(floats(a)), "v"(floats(b)));
+    __asm__("vcmpunordps %2, %1, %0" : "=k"(unordered) : "v"(a), "v"(b));
     return unordered == 0;
   }
   template <rounding Mode>
