@@ -35,7 +35,7 @@ struct float_format {
   int mantissa_bits;
   inf_encoding inf = inf_encoding::ieee;
   nan_encoding nan = nan_encoding::ieee;
-  int bias = (1 << (exponent_bits - 1)) - 1;
+  int bias = exponent_bits > 0 ? (1 << (exponent_bits - 1)) - 1 : 0;
   bool is_signed = true;
   bool has_subnormals = true;
 
