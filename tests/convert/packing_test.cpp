@@ -77,7 +77,7 @@ TEST(Unpacking, GivesTheCodesAndStaysBetweenGuardPages) {
   for_each_run([&](const variant& one, std::size_t first, std::size_t count, std::size_t used) {
     // The bytes before the first element of the run are not its own either.
     const std::size_t unused = first * one.width / 8;
-    bytes want(count);
+    bytes want(count + 1);
     for (std::size_t i = 0; i < count; ++i)
       copy_bits(source.data(), (first + i) * one.width, &want[i], 0, one.width);
 

@@ -26,7 +26,8 @@ FEWBITS_INLINE typename Ops::u32 count_fractions(typename Ops::u32 magnitude) {
   const u32 one = Ops::set(1);
   const u32 field = Ops::max_(Ops::template shift_right<23>(magnitude), one);
   const u32 significand = Ops::sub(magnitude, Ops::template shift_left<23>(Ops::sub(field, one)));
-  const u32 drop = Ops::min_(Ops::sub(Ops::set(last_field), field), Ops::set(31));
+  // At least 1 in the lanes that are asked for.
+  const u32 drop = Ops::max_(Ops::min_(Ops::sub(Ops::set(last_field), field), Ops::set(31)), one);
   if constexpr (Mode == rounding::stochastic_a) return Ops::shift_right(significand, drop);
   u32 bias = Ops::shift_left(one, Ops::sub(drop, one));
   if constexpr (Mode == rounding::stochastic)
