@@ -18,16 +18,16 @@ template <float_format Format>
 inline constexpr bool has_stochastic_codec =
     has_codec<formats::fp32, Format> && Format.is_signed && Format.mantissa_bits < 23;
 
-/// FP32 numbers below 2^-9 quanta as multiples of 2^-32 quanta: how, says `Mode`. `last_field` is the
+/// FP32 numbers below 2^-9 quanta as multiples of 2^-32 quanta: how, says `Mode`. `LastField` is the
 /// exponent field of FP32 whose significands are such multiples already.
-template <rounding Mode, std::uint32_t last_field, class Ops>
+template <rounding Mode, std::uint32_t LastField, class Ops>
 FEWBITS_INLINE typename Ops::u32 count_fractions(typename Ops::u32 magnitude) {
   using u32 = typename Ops::u32;
   const u32 one = Ops::set(1);
   const u32 field = Ops::max_(Ops::template shift_right<23>(magnitude), one);
   const u32 significand = Ops::sub(magnitude, Ops::template shift_left<23>(Ops::sub(field, one)));
   // At least 1 in the lanes that are asked for.
-  const u32 drop = Ops::max_(Ops::min_(Ops::sub(Ops::set(last_field), field), Ops::set(31)), one);
+  const u32 drop = Ops::max_(Ops::min_(Ops::sub(Ops::set(LastField), field), Ops::set(31)), one);
   if constexpr (Mode == rounding::stochastic_a) return Ops::shift_right(significand, drop);
   u32 bias = Ops::shift_left(one, Ops::sub(drop, one));
   if constexpr (Mode == rounding::stochastic)

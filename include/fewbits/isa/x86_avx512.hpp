@@ -377,8 +377,8 @@ struct vec8<Isa> {
   FEWBITS_INLINE static u8 lookup(table entries, u8 index) {
     return _mm512_permutex2var_epi8(entries.low, index, entries.high);
   }
-  FEWBITS_INLINE static u8 select_by_top_bit(u8 x, u8 set_, u8 clear) {
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), clear, set_);
+  FEWBITS_INLINE static u8 select_by_top_bit(u8 x, u8 a, u8 b) {
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), b, a);
   }
   // Unpacking works within 128 bits: the order before makes the order after it the original one.
   FEWBITS_INLINE static u8 before_store16(u8 x) {

@@ -110,7 +110,7 @@ FEWBITS_INLINE constexpr void join_blocks(packed_span<const uint4> codes,
                                           array_view<unsigned char> blocks) {
   FEWBITS_ASSERT(blocks.size() == ggml_bytes(Format, codes.size()),
                  "join_blocks: %zu bytes for %zu codes", blocks.size(), codes.size());
-  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = 0;
+  for (unsigned char& byte : blocks) byte = 0;
   for (std::size_t i = 0; i < codes.size(); ++i) {
     unsigned char* const block = blocks.data() + i / 32 * block_bytes(Format);
     detail::put_ggml_code<Format>(block, i % 32, static_cast<uint4>(codes[i]).bits());
@@ -138,7 +138,7 @@ FEWBITS_INLINE constexpr void join_blocks(array_view<const std::int8_t> codes,
   constexpr ggml_format format = ggml_format::q8_0;
   FEWBITS_ASSERT(blocks.size() == ggml_bytes(format, codes.size()),
                  "join_blocks: %zu bytes for %zu codes", blocks.size(), codes.size());
-  for (std::size_t i = 0; i < blocks.size(); ++i) blocks[i] = 0;
+  for (unsigned char& byte : blocks) byte = 0;
   for (std::size_t i = 0; i < codes.size(); ++i) {
     unsigned char* const block = blocks.data() + i / 32 * block_bytes(format);
     detail::put_ggml_code<format>(block, i % 32, static_cast<unsigned char>(codes[i]));
@@ -169,7 +169,7 @@ FEWBITS_INLINE constexpr void join_blocks(const block_span<const mxfp4>& src,
   const std::size_t row_bytes = ggml_bytes(format, src.cols());
   FEWBITS_ASSERT(dst.size() == src.rows() * row_bytes, "join_blocks: %zu bytes for %zu x %zu",
                  dst.size(), src.rows(), src.cols());
-  for (std::size_t i = 0; i < dst.size(); ++i) dst[i] = 0;
+  for (unsigned char& byte : dst) byte = 0;
   for (std::size_t i = 0; i < src.rows(); ++i)
     for (std::size_t j = 0; j < src.cols(); ++j) {
       unsigned char* const block = dst.data() + i * row_bytes + j / 32 * block_bytes(format);

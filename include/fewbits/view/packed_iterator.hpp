@@ -87,6 +87,8 @@ class packed_reference {
     return static_cast<To>(value());
   }
 
+  // What is assigned to is the element: a const reference has the assignments of another.
+  // NOLINTBEGIN(misc-unconventional-assign-operator,bugprone-unhandled-self-assignment)
   FEWBITS_INLINE constexpr const packed_reference& operator=(Element value) const {
     detail::write_packed(data_, index_, value);
     return *this;
@@ -98,6 +100,7 @@ class packed_reference {
     detail::write_packed(data_, index_, other.value());
     return *this;
   }
+  // NOLINTEND(misc-unconventional-assign-operator,bugprone-unhandled-self-assignment)
 
   FEWBITS_INLINE friend constexpr void swap(packed_reference a, packed_reference b) {
     const Element value = a;
