@@ -46,6 +46,11 @@ inline constexpr bool shares_exponents =
     Format.exponent_bits == Source.exponent_bits && Format.inf == inf_encoding::ieee &&
     Format.nan == nan_encoding::ieee;
 
+/// An infinity becomes another number.
+template <class Element, cast_policy Policy>
+concept with_saturated_infinity =
+    Policy.over == overflow::saturate && is_basic_float<Element> && Element::format.has_infinity();
+
 FEWBITS_INLINE constexpr std::uint32_t low32(std::uint64_t code) {
   return static_cast<std::uint32_t>(code);
 }
@@ -63,7 +68,7 @@ FEWBITS_INLINE Word merge(std::uint32_t bits, Word a, Word b) {
 /// A result that depends on the sign of the source only: a code for either sign.
 template <std::uint64_t Positive, std::uint64_t Negative>
 struct signed_codes {
-  template <float_format Format, class Ops, class Word>
+  template <class Ops, class Word>
   FEWBITS_INLINE static Word get(Word sign) {
     const Word positive = Ops::set(low32(Positive));
     if constexpr (Negative == Positive) {
@@ -251,10 +256,10 @@ FEWBITS_INLINE Word encode(Word x) {
   using infinite =
       signed_codes<infinity_code<Format, Policy>(false), infinity_code<Format, Policy>(true)>;
   result = Ops::select(Ops::greater(code, Ops::set(low32(Format.max_finite_code()))),
-                       overflowed::template get<Format, Ops>(sign), result);
+                       overflowed::template get<Ops>(sign), result);
   if constexpr (!std::is_same_v<infinite, overflowed>)
     result = Ops::select(Ops::equal(magnitude, Ops::set(infinity)),
-                         infinite::template get<Format, Ops>(sign), result);
+                         infinite::template get<Ops>(sign), result);
   if constexpr (!Format.is_signed) {
     const Word negative = Ops::select(Ops::equal(result, Ops::set(0)), result,
                                       Ops::set(low32(infinity_code<Format, Policy>(true))));
@@ -264,7 +269,7 @@ FEWBITS_INLINE Word encode(Word x) {
   constexpr unpacked positive_nan = default_nan;
   constexpr unpacked negative_nan{number_kind::nan, true, 0, top_bit};
   Word nan = signed_codes<nan_code<Format>(positive_nan),
-                          nan_code<Format>(negative_nan)>::template get<Format, Ops>(sign);
+                          nan_code<Format>(negative_nan)>::template get<Ops>(sign);
   if constexpr (Format.nan == nan_encoding::ieee) {
     const Word payload =
         Ops::or_(Ops::template shift_right<drop>(magnitude), Ops::set(low32(Format.nan_code())));

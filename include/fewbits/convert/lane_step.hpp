@@ -41,11 +41,6 @@ concept rounded_by_odd_fp32 =
     lane_integer<Element> || (is_basic_float<Element> && Element::format.precision() <= 22 &&
                               Element::format.quantum_exponent() >= -147);
 
-/// An infinity becomes another number.
-template <class Element, cast_policy Policy>
-concept with_saturated_infinity =
-    Policy.over == overflow::saturate && is_basic_float<Element> && Element::format.has_infinity();
-
 /// The rounding modes that conversion instructions have.
 FEWBITS_INLINE constexpr bool is_ieee(rounding mode) {
   return mode == rounding::nearest_even || mode == rounding::toward_zero ||
@@ -79,6 +74,57 @@ FEWBITS_INLINE bool all_ordered(const Word (&x)[Count]) {
 template <isa Isa>
 inline constexpr std::size_t step_vectors = vec<Isa>::lanes == 1 ? 1 : 4;
 
+/// A vector of elements as FP32, which is exact. NaN may stay signaling.
+template <class Element, isa Isa>
+FEWBITS_INLINE typename vec<Isa>::u32 load_as_fp32(const unsigned char* src) {
+  using ops = vec<Isa>;
+  if constexpr (std::same_as<Element, fp32>) {
+    return ops::load32(src);
+  } else if constexpr (std::same_as<Element, fp16> && requires { ops::load_half(src); }) {
+    return ops::load_half(src);
+  } else {
+    typename ops::u32 code;
+    if constexpr (sizeof(Element) == 4) {
+      code = ops::load32(src);
+    } else if constexpr (sizeof(Element) == 2) {
+      code = ops::load16(src);
+    } else {
+      code = ops::load8(src);
+    }
+    if constexpr (is_basic_float<Element>) {
+      return decode<Element::format, ops>(code);
+    } else {
+      return decode_integer<integer_format_of<Element>, ops>(code);
+    }
+  }
+}
+
+/// The codes of `Element` in `Count` vectors of lanes, 1 or 4, to memory.
+template <class Element, isa Isa, std::size_t Count>
+FEWBITS_INLINE void store_codes(unsigned char* dst, const typename vec<Isa>::u32 (&x)[Count]) {
+  using ops = vec<Isa>;
+  constexpr std::size_t bytes = sizeof(Element) * static_cast<std::size_t>(ops::lanes);
+  if constexpr (Count == 4 && sizeof(Element) == 1 &&
+                requires { ops::store8(dst, x[0], x[0], x[0], x[0]); }) {
+    ops::store8(dst, x[0], x[1], x[2], x[3]);
+  } else if constexpr (Count == 4 && sizeof(Element) == 2 &&
+                       requires { ops::store16(dst, x[0], x[0]); }) {
+    ops::store16(dst, x[0], x[1]);
+    ops::store16(dst + 2 * bytes, x[2], x[3]);
+  } else {
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < Count; ++i) {
+      if constexpr (sizeof(Element) == 4) {
+        ops::store32(dst + i * bytes, x[i]);
+      } else if constexpr (sizeof(Element) == 2) {
+        ops::store16(dst + i * bytes, x[i]);
+      } else {
+        ops::store8(dst + i * bytes, x[i]);
+      }
+    }
+  }
+}
+
 /// Loads elements as FP32.
 template <class From, class To, cast_policy Policy, isa Isa>
 struct lane_source {
@@ -87,31 +133,9 @@ struct lane_source {
   static constexpr std::size_t vectors = step_vectors<Isa>;
   static constexpr std::size_t bytes = sizeof(From) * static_cast<std::size_t>(ops::lanes);
 
-  FEWBITS_INLINE static u32 load_code(const unsigned char* src) {
-    if constexpr (sizeof(From) == 4) {
-      return ops::load32(src);
-    } else if constexpr (sizeof(From) == 2) {
-      return ops::load16(src);
-    } else {
-      return ops::load8(src);
-    }
-  }
-
-  FEWBITS_INLINE static u32 load(const unsigned char* src) {
-    if constexpr (std::same_as<From, fp32>) {
-      return ops::load32(src);
-    } else if constexpr (std::same_as<From, fp16> && requires { ops::load_half(src); }) {
-      return ops::load_half(src);
-    } else if constexpr (is_basic_float<From>) {
-      return decode<From::format, ops>(load_code(src));
-    } else {
-      return decode_integer<integer_format_of<From>, ops>(load_code(src));
-    }
-  }
-
   FEWBITS_INLINE static void load_all(const unsigned char* src, u32 (&x)[vectors]) {
     FEWBITS_UNROLL
-    for (std::size_t i = 0; i < vectors; ++i) x[i] = load(src + i * bytes);
+    for (std::size_t i = 0; i < vectors; ++i) x[i] = load_as_fp32<From, Isa>(src + i * bytes);
   }
 
   /// Formats of 8 bits whose fields are those of FP16 but for the bias.
@@ -278,26 +302,6 @@ struct lane_sink {
     for (std::size_t i = 0; i < vectors; ++i) x[i] = code(x[i]);
   }
 
-  FEWBITS_INLINE static void store(unsigned char* dst, const u32 (&x)[vectors]) {
-    if constexpr (sizeof(To) == 1 && requires { ops::store8(dst, x[0], x[0], x[0], x[0]); }) {
-      ops::store8(dst, x[0], x[1], x[2], x[3]);
-    } else if constexpr (sizeof(To) == 2 && requires { ops::store16(dst, x[0], x[0]); }) {
-      ops::store16(dst, x[0], x[1]);
-      ops::store16(dst + 2 * bytes, x[2], x[3]);
-    } else {
-      FEWBITS_UNROLL
-      for (std::size_t i = 0; i < vectors; ++i) {
-        if constexpr (sizeof(To) == 4) {
-          ops::store32(dst + i * bytes, x[i]);
-        } else if constexpr (sizeof(To) == 2) {
-          ops::store16(dst + i * bytes, x[i]);
-        } else {
-          ops::store8(dst + i * bytes, x[i]);
-        }
-      }
-    }
-  }
-
   static constexpr bool by_half_instruction =
       std::same_as<To, fp16> && Policy.over == overflow::ieee && is_ieee(Policy.round) &&
       requires(unsigned char* dst, u32 x) { ops::template store_half<Policy.round>(dst, x); };
@@ -318,7 +322,7 @@ struct lane_sink {
       for (std::size_t i = 0; i < vectors; ++i) ops::store64(dst + i * bytes, x[i]);
     } else {
       code_all(x);
-      store(dst, x);
+      store_codes<To, Isa>(dst, x);
     }
   }
 };

@@ -11,6 +11,7 @@
 #include <fewbits/convert/codec.hpp>
 #include <fewbits/convert/convert.hpp>
 #include <fewbits/convert/kernel.hpp>
+#include <fewbits/convert/lane_step.hpp>
 #include <fewbits/convert/packing.hpp>
 #include <fewbits/convert/random_lanes.hpp>
 #include <fewbits/convert/run.hpp>
@@ -48,42 +49,6 @@ struct stochastic_kernel {
     }
   }
 
-  /// A vector of elements as FP32 codes.
-  FEWBITS_INLINE static u32 load(const unsigned char* src) {
-    if constexpr (std::is_same_v<From, fp32>) {
-      return ops::load32(src);
-    } else if constexpr (std::is_same_v<From, fp16> && requires { ops::load_half(src); }) {
-      return ops::load_half(src);
-    } else if constexpr (sizeof(From) == 4) {
-      return decode<format_of<From>, ops>(ops::load32(src));
-    } else if constexpr (sizeof(From) == 2) {
-      return decode<format_of<From>, ops>(ops::load16(src));
-    } else {
-      return decode<format_of<From>, ops>(ops::load8(src));
-    }
-  }
-
-  FEWBITS_INLINE static void store(unsigned char* dst, const u32 (&x)[4]) {
-    constexpr std::size_t bytes = lanes * sizeof(To);
-    if constexpr (sizeof(To) == 1 && requires { ops::store8(dst, x[0], x[0], x[0], x[0]); }) {
-      ops::store8(dst, x[0], x[1], x[2], x[3]);
-    } else if constexpr (sizeof(To) == 2 && requires { ops::store16(dst, x[0], x[0]); }) {
-      ops::store16(dst, x[0], x[1]);
-      ops::store16(dst + 2 * bytes, x[2], x[3]);
-    } else {
-      FEWBITS_UNROLL
-      for (std::size_t i = 0; i < 4; ++i) {
-        if constexpr (sizeof(To) == 4) {
-          ops::store32(dst + i * bytes, x[i]);
-        } else if constexpr (sizeof(To) == 2) {
-          ops::store16(dst + i * bytes, x[i]);
-        } else {
-          ops::store8(dst + i * bytes, x[i]);
-        }
-      }
-    }
-  }
-
   /// A group of four vectors, with these words.
   FEWBITS_INLINE static void round(const unsigned char* src, unsigned char* dst,
                                    const u32 (&words)[4]) {
@@ -92,8 +57,8 @@ struct stochastic_kernel {
       FEWBITS_UNROLL
       for (std::size_t i = 0; i < 4; ++i)
         x[i] = encode_stochastically<format_of<To>, Policy, Isa>(
-            load(src + i * lanes * sizeof(From)), words[i]);
-      store(dst, x);
+            load_as_fp32<From, Isa>(src + i * lanes * sizeof(From)), words[i]);
+      store_codes<To, Isa>(dst, x);
     } else {
       unsigned char bytes[4 * group];
       for (std::size_t i = 0; i < 4; ++i) ops::store32(bytes + i * lanes * 4, words[i]);

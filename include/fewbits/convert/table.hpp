@@ -111,7 +111,7 @@ concept lookup_pair =
     code_bits<From> <= 8 && requires(const unsigned char* src) { vec8<Isa>::load8(src); } &&
     (sizeof(To) <= 2 || (std::is_same_v<To, fp32> && !is_basic_float<From>) ||
      (std::is_same_v<To, fp32> && is_subset(From::format, formats::bf16) &&
-      !(Policy.over == overflow::saturate && From::format.has_infinity())));
+      !with_saturated_infinity<From, Policy>));
 
 }  // namespace detail
 }  // namespace FEWBITS_ABI

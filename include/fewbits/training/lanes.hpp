@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/convert/codec.hpp>
 #include <fewbits/convert/convert.hpp>
+#include <fewbits/convert/lane_step.hpp>
 #include <fewbits/convert/stochastic_codec.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
@@ -67,13 +68,7 @@ struct training_lanes : float_lanes<Isa> {
 
   template <training_element Element>
   FEWBITS_INLINE static u32 load(const unsigned char* src) {
-    if constexpr (std::same_as<Element, fp32>) {
-      return ops::load32(src);
-    } else if constexpr (std::same_as<Element, fp16> && requires { ops::load_half(src); }) {
-      return ops::load_half(src);
-    } else {
-      return decode<Element::format, ops>(ops::load16(src));
-    }
+    return load_as_fp32<Element, Isa>(src);
   }
   /// To nearest even.
   template <training_element Element>
