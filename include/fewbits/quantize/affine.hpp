@@ -98,12 +98,12 @@ concept code_matrix = requires(const Matrix& matrix) {
 /// A tensor given as a range: a matrix of one row.
 template <class Range>
 FEWBITS_INLINE auto one_row(Range& range) {
-  const std::size_t size = static_cast<std::size_t>(range.size());
+  const std::size_t size = size_of(range);
   if constexpr (requires { range.offset(); }) {
     using element = typename decltype(packed_span(range))::packed_element;
     return packed_matrix_view<element>(range.data(), 1, size, size, range.offset());
   } else {
-    return matrix_view(range.data(), 1, size);
+    return matrix_view(data_of(range), 1, size);
   }
 }
 
@@ -229,9 +229,9 @@ template <cast_policy Policy, isa Isa = native, contiguous Src,
           detail::tensor_parameters Parameters, class Dst>
   requires detail::plain_rounding<Policy>
 FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&& dst) {
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
-                 "quantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
-                 static_cast<std::size_t>(dst.size()));
+  FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
+                 "quantize: src has %zu elements, dst %zu", detail::size_of(src),
+                 detail::size_of(dst));
   quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
                         detail::one_row(dst));
 }
@@ -241,9 +241,9 @@ FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&&
 }
 template <isa Isa = native, class Src, detail::tensor_parameters Parameters, contiguous Dst>
 FEWBITS_INLINE void dequantize(const Src& src, const Parameters& parameters, Dst&& dst) {
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
-                 "dequantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
-                 static_cast<std::size_t>(dst.size()));
+  FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
+                 "dequantize: src has %zu elements, dst %zu", detail::size_of(src),
+                 detail::size_of(dst));
   dequantize<Isa>(detail::one_row(src), parameters, detail::one_row(dst));
 }
 

@@ -86,9 +86,9 @@ template <cast_policy Policy, isa Isa = native, contiguous Src,
   requires(Policy == stochastic)
 FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&& dst,
                              const philox& random) {
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
-                 "quantize: src has %zu elements, dst %zu", static_cast<std::size_t>(src.size()),
-                 static_cast<std::size_t>(dst.size()));
+  FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
+                 "quantize: src has %zu elements, dst %zu", detail::size_of(src),
+                 detail::size_of(dst));
   quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
                         detail::one_row(dst), random);
 }

@@ -318,9 +318,9 @@ FEWBITS_INLINE void fake_quantize(const matrix_view<const float>& src, const Par
 }
 template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, contiguous Dst>
 FEWBITS_INLINE void fake_quantize(const Src& src, const Parameters& parameters, Dst&& dst) {
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
-                 "fake_quantize: src has %zu elements, dst %zu",
-                 static_cast<std::size_t>(src.size()), static_cast<std::size_t>(dst.size()));
+  FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
+                 "fake_quantize: src has %zu elements, dst %zu", detail::size_of(src),
+                 detail::size_of(dst));
   fake_quantize<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
                      detail::one_row(dst));
 }
@@ -343,9 +343,9 @@ FEWBITS_INLINE void straight_through_mask(const matrix_view<const float>& src,
 }
 template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, contiguous Dst>
 FEWBITS_INLINE void straight_through_mask(const Src& src, const Parameters& parameters, Dst&& dst) {
-  FEWBITS_ASSERT(static_cast<std::size_t>(src.size()) == static_cast<std::size_t>(dst.size()),
-                 "straight_through_mask: src has %zu elements, dst %zu",
-                 static_cast<std::size_t>(src.size()), static_cast<std::size_t>(dst.size()));
+  FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
+                 "straight_through_mask: src has %zu elements, dst %zu", detail::size_of(src),
+                 detail::size_of(dst));
   straight_through_mask<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
                              detail::one_row(dst));
 }

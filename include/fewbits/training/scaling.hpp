@@ -109,8 +109,8 @@ template <class Code, scaling_policy Policy = scaling_policy{}, isa Isa = native
   requires is_basic_float<Code>
 [[nodiscard]] FEWBITS_INLINE affine<Code> current_scaling(const Src& src) {
   const detail::default_control_word<Isa> control_word;
-  return scaling_from_amax<Code, Policy>(detail::range_kernel<Isa>::amax(
-      detail::floats_of(src), static_cast<std::size_t>(src.size())));
+  return scaling_from_amax<Code, Policy>(
+      detail::range_kernel<Isa>::amax(detail::floats_of(src), detail::size_of(src)));
 }
 
 /// Notes the amax of a step; the oldest one is forgotten. What is not finite and positive is noted
@@ -124,8 +124,7 @@ FEWBITS_INLINE constexpr void record(amax_history<Length>& history, float amax) 
 template <isa Isa = native, std::size_t Length, contiguous Src>
 FEWBITS_INLINE void record(amax_history<Length>& history, const Src& src) {
   const detail::default_control_word<Isa> control_word;
-  record(history, detail::range_kernel<Isa>::amax(detail::floats_of(src),
-                                                  static_cast<std::size_t>(src.size())));
+  record(history, detail::range_kernel<Isa>::amax(detail::floats_of(src), detail::size_of(src)));
 }
 
 /// Delayed scaling: from the steps before, so that one pass over the tensor quantizes it and takes
