@@ -140,28 +140,18 @@ struct observer_kernel {
   }
 };
 
-}  // namespace detail
-
-/// The range of all batches: what `calibrate_absmax` and `calibrate_minmax` find in all of them
-/// together. The order does not matter.
-class minmax_observer {
+/// What observers of a range say of it.
+class observed_range {
  public:
-  FEWBITS_INLINE constexpr minmax_observer() = default;
-
-  template <isa Isa = native, contiguous Src>
-  FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::range(src.data(), static_cast<std::size_t>(src.size()), seen_);
-  }
   /// The parameters of `calibrate_absmax`.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> absmax() const {
-    return detail::observer_kernel<Isa>::template absmax<Code>(
-        detail::larger(-seen_.low, seen_.high));
+    return observer_kernel<Isa>::template absmax<Code>(larger(-seen_.low, seen_.high));
   }
   /// The parameters of `calibrate_minmax`.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> minmax() const {
-    return detail::observer_kernel<Isa>::template minmax<Code>(seen_.low, seen_.high);
+    return observer_kernel<Isa>::template minmax<Code>(seen_.low, seen_.high);
   }
   /// The range of the finite values and 0; how many elements came, and how many were not finite.
   [[nodiscard]] FEWBITS_INLINE float low() const { return seen_.low; }
@@ -169,39 +159,41 @@ class minmax_observer {
   [[nodiscard]] FEWBITS_INLINE std::uint64_t count() const { return seen_.count; }
   [[nodiscard]] FEWBITS_INLINE std::uint64_t skipped() const { return seen_.skipped; }
 
- private:
-  detail::observed seen_{0, 0, 0, 0};
+ protected:
+  FEWBITS_INLINE constexpr observed_range() : seen_{0, 0, 0, 0} {}
+
+  observed seen_;
+};
+
+}  // namespace detail
+
+/// The range of all batches: what `calibrate_absmax` and `calibrate_minmax` find in all of them
+/// together. The order does not matter.
+class minmax_observer : public detail::observed_range {
+ public:
+  FEWBITS_INLINE constexpr minmax_observer() {}
+
+  template <isa Isa = native, contiguous Src>
+  FEWBITS_INLINE void observe(const Src& src) {
+    detail::observer_kernel<Isa>::range(detail::data_of(src), detail::size_of(src), seen_);
+  }
 };
 
 /// A range that follows the batches: each end m becomes m + weight * (its value in the batch - m),
 /// each operation rounded to FP32; the first batch with a finite element sets it. The order of the
 /// batches matters; a batch without finite elements changes nothing.
 /// Source: torch.ao MovingAverageMinMaxObserver, whose weight is 0.01.
-class moving_average_observer {
+class moving_average_observer : public detail::observed_range {
  public:
   FEWBITS_INLINE explicit moving_average_observer(float weight = 0.01f) : weight_(weight) {}
 
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::moving_average(src.data(), static_cast<std::size_t>(src.size()),
+    detail::observer_kernel<Isa>::moving_average(detail::data_of(src), detail::size_of(src),
                                                  weight_, seen_);
   }
-  template <class Code, isa Isa = native>
-  [[nodiscard]] FEWBITS_INLINE affine<Code> absmax() const {
-    return detail::observer_kernel<Isa>::template absmax<Code>(
-        detail::larger(-seen_.low, seen_.high));
-  }
-  template <class Code, isa Isa = native>
-  [[nodiscard]] FEWBITS_INLINE affine<Code> minmax() const {
-    return detail::observer_kernel<Isa>::template minmax<Code>(seen_.low, seen_.high);
-  }
-  [[nodiscard]] FEWBITS_INLINE float low() const { return seen_.low; }
-  [[nodiscard]] FEWBITS_INLINE float high() const { return seen_.high; }
-  [[nodiscard]] FEWBITS_INLINE std::uint64_t count() const { return seen_.count; }
-  [[nodiscard]] FEWBITS_INLINE std::uint64_t skipped() const { return seen_.skipped; }
 
  private:
-  detail::observed seen_{0, 0, 0, 0};
   float weight_;
 };
 
@@ -218,8 +210,8 @@ class histogram_observer {
   }
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::histogram(src.data(), static_cast<std::size_t>(src.size()), bins_,
-                                            Bins, exponent_, seen_);
+    detail::observer_kernel<Isa>::histogram(detail::data_of(src), detail::size_of(src), bins_, Bins,
+                                            exponent_, seen_);
   }
   /// The parameters of `calibrate_absmax`.
   template <class Code, isa Isa = native>
