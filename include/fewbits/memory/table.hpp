@@ -120,27 +120,27 @@ struct memory_table {
 
   /// The sum of `memory_line::bytes`, or `unbounded`.
   [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t bytes() const {
-    detail::count sum{0};
-    for (int i = 0; i < size; ++i) sum = sum + detail::count{lines[i].bytes};
-    return sum.value;
+    return sum(&memory_line::bytes, nullptr);
   }
   [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t bytes(tensor_role role) const {
-    detail::count sum{0};
-    for (int i = 0; i < size; ++i)
-      if (lines[i].role == role) sum = sum + detail::count{lines[i].bytes};
-    return sum.value;
+    return sum(&memory_line::bytes, &role);
   }
   /// What a card must hold, or `unbounded`.
   [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t card_bytes() const {
-    detail::count sum{0};
-    for (int i = 0; i < size; ++i) sum = sum + detail::count{lines[i].card_bytes};
-    return sum.value;
+    return sum(&memory_line::card_bytes, nullptr);
   }
   [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t card_bytes(tensor_role role) const {
-    detail::count sum{0};
-    for (int i = 0; i < size; ++i)
-      if (lines[i].role == role) sum = sum + detail::count{lines[i].card_bytes};
-    return sum.value;
+    return sum(&memory_line::card_bytes, &role);
+  }
+
+ private:
+  /// Of the lines of one role, or of all.
+  FEWBITS_INLINE constexpr std::uint64_t sum(std::uint64_t memory_line::* column,
+                                             const tensor_role* role) const {
+    detail::count total{0};
+    for (const memory_line& line : *this)
+      if (role == nullptr || line.role == *role) total = total + detail::count{line.*column};
+    return total.value;
   }
 };
 
