@@ -176,6 +176,14 @@ bool is_safe(const fb::detail::row_pairs& p, std::int64_t distance, std::int64_t
       if (read == written) continue;
       std::int64_t dst_begin = all[written].dst, dst_end = dst_begin + dst_bits;
       std::int64_t src_begin = all[read].src, src_end = src_begin + src_bits;
+      const bool in_place = src_bits == dst_bits && all[written].src == all[written].dst &&
+                            all[read].src == all[read].dst;
+      if (in_any_order && !in_place) {
+        dst_begin &= ~std::int64_t{7};
+        src_begin &= ~std::int64_t{7};
+        dst_end = (dst_end + 7) & ~std::int64_t{7};
+        src_end = (src_end + 7) & ~std::int64_t{7};
+      }
       if (dst_begin < src_end && src_begin < dst_end) return false;
     }
   return true;
@@ -220,6 +228,21 @@ TEST(Overlap, IsAllowedWhereDstNeitherBeginsNorEndsAfterSrc) {
                   disjoint || (dst <= 0 && dst_end <= src_end));
         EXPECT_EQ(fb::detail::is_overlap_defined(pairs, dst, src_bits, dst_bits, true),
                   disjoint || (dst == 0 && src_bits == dst_bits));
+      }
+}
+
+// Neighbours in an arena: the bytes of one end where those of the other begin.
+TEST(Overlap, IsAllowedOfNeighboursInWholeBytes) {
+  for (const auto& [src_bits, dst_bits] : {std::pair{4, 8}, {8, 4}, {4, 4}, {6, 8}, {2, 32}})
+    for (std::size_t cols = 8; cols <= 24; cols += 8)
+      for (const bool in_any_order : {false, true}) {
+        const fb::detail::row_pairs pairs{nullptr, 0, cols, nullptr, 0, cols, 1, cols};
+        const std::int64_t src_bytes = static_cast<std::int64_t>(cols) * src_bits / 8;
+        const std::int64_t dst_bytes = static_cast<std::int64_t>(cols) * dst_bits / 8;
+        for (const std::int64_t distance : {src_bytes, -dst_bytes})
+          EXPECT_TRUE(
+              fb::detail::is_overlap_defined(pairs, distance, src_bits, dst_bits, in_any_order))
+              << src_bits << " to " << dst_bits << ", " << cols;
       }
 }
 

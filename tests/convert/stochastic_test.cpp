@@ -565,4 +565,15 @@ constexpr bool packs_in_constant_expressions() {
 }
 static_assert(packs_in_constant_expressions());
 
+TEST(StochasticRangesDeathTest, NamesWhatWouldLoseElements) {
+  alignas(4) unsigned char memory[256] = {};
+  float* const floats = reinterpret_cast<float*>(memory);
+  fb::fp16* const halves = reinterpret_cast<fb::fp16*>(memory);
+  EXPECT_DEATH(fb::convert<fb::stochastic>(fb::array_view<const float>(floats, 8),
+                                           fb::array_view<fb::fp16>(halves + 1, 8), fb::philox{1}),
+               "overlaps");
+  fb::convert<fb::stochastic>(fb::array_view<const float>(floats, 8),
+                              fb::array_view<fb::fp16>(halves, 8), fb::philox{1});
+}
+
 }  // namespace

@@ -161,7 +161,7 @@ FEWBITS_INLINE bool is_streamed(const row_pairs& pairs, non_temporal stores) {
 }
 
 /// Matrices of one shape.
-template <cast_policy Policy, isa Isa, class Src, class Dst>
+template <cast_policy Policy, class Src, class Dst>
 FEWBITS_INLINE constexpr void convert_scalars(const Src& src, const Dst& dst) {
   using from = std::remove_const_t<typename Src::element_type>;
   using to = typename Dst::element_type;
@@ -173,7 +173,7 @@ FEWBITS_INLINE constexpr void convert_scalars(const Src& src, const Dst& dst) {
 template <cast_policy Policy, isa Isa, class Src, class Dst>
 FEWBITS_INLINE constexpr void convert_matrix(const Src& src, const Dst& dst, non_temporal stores) {
   if (__builtin_is_constant_evaluated()) {
-    convert_scalars<Policy, Isa>(src, dst);
+    convert_scalars<Policy>(src, dst);
   } else {
     using kernel = run_kernel_for<Policy, Isa, Src, Dst>;
     const row_pairs pairs = pair_rows(src, dst);
@@ -185,7 +185,7 @@ template <cast_policy Policy, isa Isa, class Executor, class Src, class Dst>
 FEWBITS_INLINE constexpr void convert_matrix_by_tasks(Executor& runner, const Src& src,
                                                       const Dst& dst, non_temporal stores) {
   if (__builtin_is_constant_evaluated()) {
-    convert_scalars<Policy, Isa>(src, dst);
+    convert_scalars<Policy>(src, dst);
   } else {
     using kernel = run_kernel_for<Policy, Isa, Src, Dst>;
     const row_pairs pairs = pair_rows(src, dst);

@@ -63,14 +63,22 @@ FEWBITS_INLINE constexpr bool is_overlap_defined(const row_pairs& pairs, std::in
   const std::int64_t dst_size = static_cast<std::int64_t>(pairs.cols) * dst_bits;
   const std::int64_t src = static_cast<std::int64_t>(pairs.src_offset) * src_bits;
   const std::int64_t dst = static_cast<std::int64_t>(pairs.dst_offset) * dst_bits + 8 * distance;
-  const std::int64_t gap = in_any_order && (src_bits < 8 || dst_bits < 8) ? 7 : 0;
+  // Tasks share no byte: beginnings are rounded down and ends up to whole ones.
+  const std::int64_t slack = in_any_order ? 7 : 0;
 
-  if (dst + last * dst_stride + dst_size + gap <= src ||
-      src + last * src_stride + src_size + gap <= dst)
+  if (((dst + last * dst_stride + dst_size + slack) & ~slack) <= (src & ~slack) ||
+      ((src + last * src_stride + src_size + slack) & ~slack) <= (dst & ~slack))
     return true;
   if (last > 0 && src_stride == dst_stride) {
     const std::int64_t shift = ((dst - src) % src_stride + src_stride) % src_stride;
-    if (shift >= src_size + gap && shift + dst_size + gap <= src_stride) return true;
+    if (slack == 0 || src_stride % 8 == 0) {
+      const std::int64_t first = src & slack;
+      if (((first + src_size + slack) & ~slack) <= ((first + shift) & ~slack) &&
+          ((first + shift + dst_size + slack) & ~slack) <= src_stride)
+        return true;
+    } else if (shift >= src_size + slack && shift + dst_size + slack <= src_stride) {
+      return true;
+    }
   }
   if (in_any_order)
     return src == dst && src_bits == dst_bits && (last == 0 || src_stride == dst_stride);
@@ -202,21 +210,23 @@ struct run_kernel {
     for (i += streamed_chunk; i + streamed_chunk <= count; i += streamed_chunk) {
       turn ^= 1;
       run(src, src_first + i, buffers[turn], 0, streamed_chunk);
-      const unsigned char* next = src + (src_first + i + 2 * streamed_chunk) * src_bits / 8;
-      send<bytes>(buffers[turn ^ 1], target, next);
+      send<bytes>(buffers[turn ^ 1], target,
+                  reinterpret_cast<std::uintptr_t>(src) +
+                      (src_first + i + 2 * streamed_chunk) * src_bits / 8);
       target += bytes;
     }
-    send<bytes>(buffers[turn], target, src);
+    send<bytes>(buffers[turn], target, reinterpret_cast<std::uintptr_t>(src));
     run(src, src_first + i, dst, dst_first + i, count - i);
   }
 
   template <std::size_t Bytes>
-  static void send(const unsigned char* buffer, unsigned char* dst, const unsigned char* next) {
+  static void send(const unsigned char* buffer, unsigned char* dst, std::uintptr_t next) {
     constexpr std::size_t fetched = streamed_chunk * src_bits / 8;
     for (std::size_t i = 0; i < Bytes; i += line) {
       vec<Isa>::stream64(dst + i, buffer + i);
       constexpr std::size_t step = fetched * line / Bytes;
-      for (std::size_t j = 0; j < step; j += line) __builtin_prefetch(next + i / line * step + j);
+      for (std::size_t j = 0; j < step; j += line)
+        __builtin_prefetch(reinterpret_cast<const void*>(next + i / line * step + j));
     }
   }
 

@@ -198,6 +198,12 @@ FEWBITS_INLINE auto make_stochastic_runs(const From* src, const Dst& dst, const 
 template <class Range>
 concept stochastic_destination = convertible_to_range<Range> && !is_matrix<Range>;
 
+template <class Src, class Dst>
+FEWBITS_INLINE void check_stochastic_overlap(const Src& src, Dst& dst, bool in_any_order) {
+  check_overlap(pair_rows(matrix_of(src), matrix_of(dst)), element_bits<matrix_type<const Src>>(),
+                element_bits<matrix_type<Dst>>(), in_any_order);
+}
+
 }  // namespace detail
 
 /// Writes each element of `src`, stochastically rounded, to the element of `dst` at the same place.
@@ -224,6 +230,7 @@ FEWBITS_INLINE constexpr void convert(const Src& src, Dst&& dst, const philox& r
     for (std::size_t i = 0; i < to.cols(); ++i)
       to(0, i) = convert<element, Policy>(detail::data_of(src)[i], random.word(i));
   } else {
+    detail::check_stochastic_overlap(src, dst, false);
     detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src), to, random).run(0, to.cols());
   }
 }
@@ -235,6 +242,7 @@ template <cast_policy Policy, isa Isa = native, executor Executor, floating_rang
   requires(is_stochastic(Policy.round))
 FEWBITS_INLINE void convert(Executor&& runner, const Src& src, Dst&& dst, const philox& random) {
   detail::check_shapes(src, dst);
+  detail::check_stochastic_overlap(src, dst, true);
   const auto runs = detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src),
                                                               detail::matrix_of(dst), random);
   runner.parallel_for(runs.tasks(), runs);
