@@ -178,4 +178,7 @@ TEST(PackedMatrixViewDeathTest, NamesAStrideThatIsTooSmall) {
   EXPECT_DEATH(fb::packed_matrix_view<fb::int4>(memory, 2, 3, 2), "stride 2 is less than cols 3");
 }
 
+static_assert(fb::packed_bytes<fb::int4>(~std::size_t{0}) == std::size_t{1} << 63);
+static_assert(fb::packed_bytes<fb::fp6_e2m3>(5) == 4 && fb::packed_bytes<fb::int4>(0) == 0);
+
 }  // namespace

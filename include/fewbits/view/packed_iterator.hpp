@@ -29,7 +29,9 @@ inline constexpr int packed_bits<Element> = Element::format.bits();
 /// Bytes that `count` packed elements take.
 template <class Element>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t packed_bytes(std::size_t count) {
-  return (count * static_cast<std::size_t>(packed_bits<Element>) + 7) / 8;
+  // Eight elements fill `width` bytes; the product of all might not fit.
+  constexpr std::size_t width = static_cast<std::size_t>(packed_bits<Element>);
+  return count / 8 * width + (count % 8 * width + 7) / 8;
 }
 
 namespace detail {
