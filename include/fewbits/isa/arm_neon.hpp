@@ -120,6 +120,7 @@ struct vec<Isa> {
   FEWBITS_INLINE static mask greater(u32 a, u32 b) { return vcgtq_u32(a, b); }
   FEWBITS_INLINE static mask equal(u32 a, u32 b) { return vceqq_u32(a, b); }
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) { return vbslq_u32(where, a, b); }
+  FEWBITS_INLINE static u32 merge(u32 bits, u32 a, u32 b) { return vbslq_u32(bits, a, b); }
   FEWBITS_INLINE static bool all(mask where) { return vminvq_u32(where) == ~0U; }
   FEWBITS_INLINE static bool ordered(u32 a, u32 b) {
     const u32 magnitude = set(0x7fffffff);

@@ -43,17 +43,16 @@ inline namespace FEWBITS_ABI {
 /// | store16(dst, a, b)    | the lanes of a, then b, which are below 2^16                        |
 /// | store8(dst, a, b, c, d) | the lanes of a, b, c, d, which are below 2^8                      |
 /// | load_half             | the next `lanes` fp16 codes as the bits of floats                   |
-/// | store_half<mode>(dst, x) | floats as fp16, as `convert<fp16, mode>`                         |
+/// | store_half<mode>(dst, x) | floats as fp16, under a `control_word` of the mode               |
 /// | store_half_of64<mode>(dst, src) | the doubles at src as fp16, as `convert<fp16, mode>`      |
-/// | store_bf16(dst, a, b) | floats as bf16, to nearest even                                     |
-/// | load64<mode>          | the same of the next doubles, under a `control_word` of the mode    |
+/// | store_bf16(dst, a, b) | floats as bf16, to nearest even, under a `control_word` of that     |
+/// | load64<mode>          | the next doubles as floats, under a `control_word` of the mode      |
 /// | load64_to_odd         | the same, rounded to odd                                            |
 /// | load64_normal_to_odd  | the same of normal floats; else any subnormal, any infinity or NaN  |
 /// | store64(dst, x)       | floats as doubles                                                   |
 /// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
 /// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
 /// | sqrt_nearest(x)       | the bits of the square root of floats, to nearest even              |
-///
 /// | nearest_integer(x)    | the float x to nearest even; 0x80000000 for NaN and beyond int32    |
 /// | load8_signed          | as load8, sign-extended                                             |
 ///
