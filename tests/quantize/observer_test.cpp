@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "support/environment.hpp"
 
 namespace {
 
@@ -159,6 +160,43 @@ TEST(HistogramObserver, MseClipsAnOutlier) {
     other.observe(scaled);
     EXPECT_EQ(other.mse<fb::int4>().scale, seen.mse<fb::int4>().scale * factor);
   }
+}
+
+// Bins narrower than the smallest float; and an environment that reads subnormal numbers as zero.
+TEST(HistogramObserver, CountsSubnormalNumbers) {
+  const floats x = {0x1p-149f, 3 * 0x1p-149f, -7 * 0x1p-149f};
+  const floats large = {1, 3, -7};
+  fb::histogram_observer<64> seen, wanted;
+  seen.observe(x);
+  wanted.observe(large);
+  for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(seen.bin(i), wanted.bin(i)) << i;
+  EXPECT_EQ(std::ldexp(seen.lower_end(8), 100), std::ldexp(wanted.lower_end(8), -49));
+}
+
+TEST(Observers, FindSubnormalRangesInAnyEnvironment) {
+  const floats x = {-1e-40f, 2e-40f, 0};
+  const auto absmax = fb::calibrate_absmax<int8>(x);
+  const auto minmax = fb::calibrate_minmax<uint8>(x);
+  fb::minmax_observer range;
+  fb::histogram_observer<256> histogram;
+  fb::affine<int8> found, whole, rank, least;
+  fb::affine<uint8> ends;
+  {
+    const environment::flush_to_zero hostile;
+    range.observe(x);
+    histogram.observe(x);
+    found = range.absmax<int8>();
+    ends = range.minmax<uint8>();
+    whole = histogram.absmax<int8>();
+    rank = histogram.percentile<int8>(100);
+    least = histogram.mse<int8>();
+  }
+  expect_same(found, absmax);
+  expect_same(ends, minmax);
+  expect_same(whole, absmax);
+  expect_same(rank, absmax);
+  expect_same(least, histogram.mse<int8>());
+  EXPECT_LT(least.scale, 1e-40f);
 }
 
 }  // namespace

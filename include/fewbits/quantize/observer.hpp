@@ -24,6 +24,14 @@ struct observed {
   std::uint64_t count, skipped;
 };
 
+/// count * 2^exponent as a float, whatever the control word is.
+FEWBITS_INLINE constexpr float integer_times_power_of_two(std::uint64_t count, int exponent) {
+  if (count == 0) return 0;
+  const int shift = __builtin_clzll(count);
+  const unpacked number{number_kind::finite, false, exponent + 63 - shift, count << shift};
+  return bit_cast<float>(static_cast<std::uint32_t>(pack<formats::fp32, cast_policy{}>(number)));
+}
+
 template <isa Isa>
 struct observer_kernel {
   static void range(const float* src, std::size_t count, observed& to) {
@@ -49,10 +57,11 @@ struct observer_kernel {
   static void histogram(const float* src, std::size_t count, std::uint64_t* bins, std::size_t size,
                         int& exponent, observed& to) {
     const default_control_word<Isa> control_word;
+    const std::uint64_t skipped_before = to.skipped;
     range(src, count, to);
     const float amax = larger(-to.low, to.high);
     if (amax == 0.0f) {
-      bins[0] += count - skipped_in(src, count);
+      bins[0] += count - (to.skipped - skipped_before);
       return;
     }
     // 2^exponent is the width of a bin, and `size`, a power of two, of them hold amax.
@@ -116,17 +125,12 @@ struct observer_kernel {
     return bit_cast<float>(
         one_float::add_floats(bits(m), one_float::multiply_floats(bits(weight), difference)));
   }
-  FEWBITS_INLINE static std::size_t skipped_in(const float* src, std::size_t count) {
-    std::size_t skipped = 0;
-    for (std::size_t i = 0; i < count; ++i)
-      skipped += (bit_cast<std::uint32_t>(src[i]) & 0x7fffffff) >= 0x7f800000 ? 1U : 0U;
-    return skipped;
-  }
   /// floor(magnitude / 2^exponent), below 2^23.
   FEWBITS_INLINE static std::uint32_t bin_of(std::uint32_t code, int exponent) {
     const std::uint32_t field = code >> 23;
     const std::uint32_t significand = field == 0 ? code : (code & 0x7fffff) | 0x800000;
     const int drop = exponent - (static_cast<int>(field == 0 ? 1 : field) - 150);
+    if (drop < 0) return significand << -drop;  // bins narrower than the smallest float
     return drop > 24 ? 0 : significand >> drop;
   }
   /// Bins 2^doublings times as wide.
@@ -229,16 +233,19 @@ class histogram_observer {
   /// smallest.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> mse() const {
-    const std::size_t best = amax() == 0.0f ? Bins
-                                            : detail::observer_kernel<Isa>::least_error(
-                                                  bins_, Bins, detail::code_range<Code>::highest);
+    static_assert(!is_basic_float<Code> && detail::code_range<Code>::bits <= 8,
+                  "fewbits: mse is for integer codes of at most 8 bits");
+    const std::size_t best = detail::order_of_number(amax()) == 0
+                                 ? Bins
+                                 : detail::observer_kernel<Isa>::least_error(
+                                       bins_, Bins, detail::code_range<Code>::highest);
     return detail::observer_kernel<Isa>::template absmax<Code>(upper_end(best));
   }
   /// How many finite elements lie in bins above the one that holds `amax`.
   [[nodiscard]] FEWBITS_INLINE std::uint64_t above(float amax) const {
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < Bins; ++i)
-      if (lower_end(i) > amax) sum += bins_[i];
+      if (detail::order_of_number(lower_end(i)) > detail::order_of_number(amax)) sum += bins_[i];
     return sum;
   }
 
@@ -250,7 +257,7 @@ class histogram_observer {
   [[nodiscard]] FEWBITS_INLINE std::uint64_t bin(std::size_t i) const { return bins_[i]; }
   [[nodiscard]] FEWBITS_INLINE float lower_end(std::size_t i) const {
     if (exponent_ == detail::observer_kernel<generic>::unknown) return 0;
-    return detail::times_power_of_two(static_cast<float>(i), exponent_);
+    return detail::integer_times_power_of_two(i, exponent_);
   }
 
  private:

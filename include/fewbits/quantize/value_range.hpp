@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/quantize/code_range.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/round_integer.hpp>
 
 #include <cstddef>
@@ -21,9 +22,19 @@ struct value_range {
   std::size_t skipped;  // NaN and infinities
 };
 
+/// Numbers that are not NaN in their order, zeros equal, whatever the control word makes of subnormal ones.
+FEWBITS_INLINE constexpr std::int32_t order_of_number(float x) {
+  const std::uint32_t bits = bit_cast<std::uint32_t>(x);
+  const std::int32_t magnitude = static_cast<std::int32_t>(bits & 0x7fffffff);
+  return bits >> 31 != 0 ? -magnitude : magnitude;
+}
 /// The larger of two numbers that are not NaN, and the smaller.
-FEWBITS_INLINE constexpr float larger(float a, float b) { return a < b ? b : a; }
-FEWBITS_INLINE constexpr float smaller(float a, float b) { return b < a ? b : a; }
+FEWBITS_INLINE constexpr float larger(float a, float b) {
+  return order_of_number(a) < order_of_number(b) ? b : a;
+}
+FEWBITS_INLINE constexpr float smaller(float a, float b) {
+  return order_of_number(b) < order_of_number(a) ? b : a;
+}
 
 FEWBITS_INLINE constexpr value_range joined(const value_range& a, const value_range& b) {
   return {smaller(a.low, b.low), larger(a.high, b.high), a.skipped + b.skipped};
@@ -41,14 +52,7 @@ struct range_kernel {
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   static constexpr std::uint32_t sign_bit = 0x80000000, infinity = 0x7f800000;
 
-  /// The largest lane.
-  FEWBITS_INLINE static std::uint32_t top(u32 x) {
-    std::uint32_t all[lanes];
-    ops::store32(reinterpret_cast<unsigned char*>(all), x);
-    std::uint32_t most = all[0];
-    for (std::size_t i = 1; i < lanes; ++i) most = all[i] > most ? all[i] : most;
-    return most;
-  }
+  FEWBITS_INLINE static std::uint32_t top(u32 x) { return float_lanes<Isa>::max_of_lanes(x); }
 
   /// `look(x)` of each vector; the last one is filled up with zeros.
   template <class Look>
@@ -176,6 +180,9 @@ FEWBITS_INLINE constexpr float finite_scale(float scale, std::int32_t steps) {
 /// Scale for codes -highest..highest, or for finite float codes; 1 where all values are zero.
 template <class Code>
 FEWBITS_INLINE constexpr float absmax_scale(float amax) {
+  if constexpr (!is_basic_float<Code>)
+    static_assert(code_range<Code>::highest > 0,
+                  "fewbits: codes of one bit and a sign have no scale");
   if (amax == 0.0f) return 1;
   if constexpr (is_basic_float<Code>) {
     constexpr float highest = static_cast<float>(
