@@ -435,32 +435,6 @@ struct block_kernel {
   }
 };
 
-/// The largest finite magnitude of `count` floats, as a code.
-template <isa Isa>
-struct amax_kernel {
-  using ops = float_lanes<Isa>;
-  using u32 = typename ops::u32;
-
-  FEWBITS_INLINE static u32 finite_magnitude(const unsigned char* src) {
-    const u32 magnitude = ops::and_(ops::load32(src), ops::set(0x7fffffff));
-    return ops::select(ops::greater(ops::set(fp32_infinity), magnitude), magnitude, ops::set(0));
-  }
-  static std::uint32_t run(const float* src, std::size_t count) {
-    constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
-    const unsigned char* const bytes = reinterpret_cast<const unsigned char*>(src);
-    u32 largest = ops::set(0);
-    std::size_t i = 0;
-    for (; i + lanes <= count; i += lanes)
-      largest = ops::max_(largest, finite_magnitude(bytes + 4 * i));
-    if (i < count) {
-      unsigned char rest[4 * lanes] = {};
-      __builtin_memcpy(rest, bytes + 4 * i, 4 * (count - i));
-      largest = ops::max_(largest, finite_magnitude(rest));
-    }
-    return ops::max_of_lanes(largest);
-  }
-};
-
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

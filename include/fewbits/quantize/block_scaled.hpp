@@ -7,6 +7,7 @@
 #include <fewbits/isa/features.hpp>
 #include <fewbits/quantize/block_kernel.hpp>
 #include <fewbits/quantize/scale_rule.hpp>
+#include <fewbits/quantize/value_range.hpp>
 #include <fewbits/value/arithmetic.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/block_span.hpp>
@@ -100,7 +101,8 @@ template <class Format, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE float calibrate_tensor_scale(const matrix_view<const float>& src) {
   std::uint32_t amax = 0;
   for (std::size_t i = 0; i < src.rows(); ++i) {
-    const std::uint32_t row = detail::amax_kernel<Isa>::run(src.row(i), src.cols());
+    const std::uint32_t row =
+        detail::bit_cast<std::uint32_t>(detail::range_kernel<Isa>::amax(src.row(i), src.cols()));
     amax = row > amax ? row : amax;
   }
   return detail::tensor_scale_of_amax<Format>(amax);

@@ -9,6 +9,7 @@
 #include <fewbits/quantize/block_kernel.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/round_integer.hpp>
+#include <fewbits/quantize/value_range.hpp>
 #include <fewbits/value/arithmetic.hpp>
 #include <fewbits/value/convert_scalar.hpp>
 #include <fewbits/view/array_view.hpp>
@@ -90,7 +91,7 @@ struct codebook_kernel {
     std::uint32_t block[padded] = {};
     unsigned char* const bytes = reinterpret_cast<unsigned char*>(block);
     __builtin_memcpy(block, src, count * sizeof(float));
-    const std::uint32_t amax = amax_kernel<Isa>::run(src, count);
+    const std::uint32_t amax = bit_cast<std::uint32_t>(range_kernel<Isa>::amax(src, count));
     for (std::size_t i = 0; i < padded; i += lanes) {
       const auto x = ops::load32(bytes + 4 * i);
       const auto magnitude = ops::and_(x, ops::set(0x7fffffff));

@@ -10,6 +10,7 @@
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/quantize/block_kernel.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
+#include <fewbits/quantize/value_range.hpp>
 #include <fewbits/value/basic_float.hpp>
 
 #include <cstddef>
@@ -110,8 +111,8 @@ struct ggml_kernel {
   FEWBITS_INLINE static std::uint32_t amax_of(const float* x) {
     u32 largest = ops::set(0);
     for (std::size_t i = 0; i < size; i += lanes)
-      largest = ops::max_(largest, amax_kernel<Isa>::finite_magnitude(
-                                       reinterpret_cast<const unsigned char*>(x + i)));
+      largest =
+          ops::max_(largest, range_kernel<Isa>::magnitude(range_kernel<Isa>::finite(load(x + i))));
     return ops::max_of_lanes(largest);
   }
   /// The first element of a magnitude.
