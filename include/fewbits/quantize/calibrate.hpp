@@ -268,6 +268,9 @@ template <class Code, class Granularity, isa Isa = native>
 [[nodiscard]] FEWBITS_INLINE affine<Code, Granularity> calibrate_minmax(
     const matrix_view<const float>& src, array_view<float> scales,
     array_view<std::int32_t> zero_points, calibration_report* report = nullptr) {
+  FEWBITS_ASSERT(zero_points.size() == Granularity::count(src.rows(), src.cols()),
+                 "calibrate_minmax: %zu zero points for %zu", zero_points.size(),
+                 Granularity::count(src.rows(), src.cols()));
   return detail::calibrate_matrix<Code, Granularity, Isa>(src, scales, zero_points,
                                                           detail::minmax_rule{}, report);
 }

@@ -79,6 +79,9 @@ FEWBITS_INLINE affine<Code, Granularity> quantize_minmax(const matrix_view<const
                                                          array_view<float> scales,
                                                          array_view<std::int32_t> zero_points,
                                                          const Codes& dst) {
+  FEWBITS_ASSERT(zero_points.size() == Granularity::count(src.rows(), src.cols()),
+                 "quantize_minmax: %zu zero points for %zu", zero_points.size(),
+                 Granularity::count(src.rows(), src.cols()));
   return detail::quantize_dynamic<Code, Granularity, Isa>(src, scales, zero_points, dst,
                                                           detail::minmax_rule{});
 }

@@ -29,7 +29,7 @@ inline namespace FEWBITS_ABI {
 /// division by a power of two (a tie goes away from zero).
 enum class requantize_rule : unsigned char { float_even, fixed_up, fixed_away };
 
-/// factor * 2^(exponent - 31), 2^30 <= factor < 2^31; or 0.
+/// factor * 2^(exponent - 31), 2^30 <= factor < 2^31, exponent <= 30; or 0.
 struct fixed_multiplier {
   std::int32_t factor;
   std::int32_t exponent;
@@ -80,6 +80,8 @@ FEWBITS_INLINE std::int64_t requantized(std::int32_t sum, float multiplier) {
 }
 template <requantize_rule Rule>
 FEWBITS_INLINE constexpr std::int64_t requantized(std::int32_t sum, const fixed_multiplier& by) {
+  FEWBITS_ASSERT(by.exponent <= 30, "requantize: a multiplier's exponent is %d",
+                 static_cast<int>(by.exponent));
   if constexpr (Rule == requantize_rule::fixed_up) {
     const std::int64_t product = std::int64_t{sum} * by.factor;
     const std::int32_t shift = 31 - by.exponent;
