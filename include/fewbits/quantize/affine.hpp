@@ -7,6 +7,7 @@
 #include <fewbits/quantize/affine_kernel.hpp>
 #include <fewbits/quantize/affine_rows.hpp>
 #include <fewbits/quantize/code_range.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/granularity.hpp>
 #include <fewbits/quantize/scaled_float.hpp>
 #include <fewbits/value/rounding.hpp>
@@ -105,6 +106,12 @@ FEWBITS_INLINE auto one_row(Range& range) {
   } else {
     return matrix_view(data_of(range), 1, size);
   }
+}
+
+/// A range of `float` or `fp32`, likewise.
+template <contiguous Range>
+FEWBITS_INLINE matrix_view<const float> row_of_floats(const Range& range) {
+  return {floats_of(range), 1, size_of(range)};
 }
 
 /// `affine` and `affine_minimum`, and what they are for.
@@ -232,8 +239,7 @@ FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&&
   FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
                  "quantize: src has %zu elements, dst %zu", detail::size_of(src),
                  detail::size_of(dst));
-  quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
-                        detail::one_row(dst));
+  quantize<Policy, Isa>(detail::row_of_floats(src), parameters, detail::one_row(dst));
 }
 template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters, class Dst>
 FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&& dst) {

@@ -195,7 +195,8 @@ FEWBITS_INLINE affine<Code, Granularity> calibrate_matrix(const floats& x, array
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_absmax(const Src& src,
                                                            calibration_report* report = nullptr) {
-  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::absmax_rule{}, report);
+  return detail::calibrate_tensor<Code, Isa>(detail::row_of_floats(src), detail::absmax_rule{},
+                                             report);
 }
 
 /// Parameters that map the range of the finite values, extended to hold 0, to the range of codes:
@@ -205,7 +206,8 @@ template <class Code, isa Isa = native, contiguous Src>
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_minmax(const Src& src,
                                                            calibration_report* report = nullptr) {
-  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::minmax_rule{}, report);
+  return detail::calibrate_tensor<Code, Isa>(detail::row_of_floats(src), detail::minmax_rule{},
+                                             report);
 }
 
 /// As `calibrate_absmax` with a smaller amax: the smallest magnitude that is not exceeded by
@@ -214,8 +216,8 @@ template <class Code, isa Isa = native, contiguous Src>
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_percentile(
     const Src& src, double percent, calibration_report* report = nullptr) {
-  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::percentile_rule{percent},
-                                             report);
+  return detail::calibrate_tensor<Code, Isa>(detail::row_of_floats(src),
+                                             detail::percentile_rule{percent}, report);
 }
 
 /// As `calibrate_absmax` with the amax * k / 32, k = 32, 31, ..., 1 (down to 17 where 256 elements
@@ -225,7 +227,8 @@ template <class Code, isa Isa = native, contiguous Src>
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine<Code> calibrate_mse(const Src& src,
                                                         calibration_report* report = nullptr) {
-  return detail::calibrate_tensor<Code, Isa>(detail::one_row(src), detail::mse_rule{}, report);
+  return detail::calibrate_tensor<Code, Isa>(detail::row_of_floats(src), detail::mse_rule{},
+                                             report);
 }
 
 /// The same for a matrix as one tensor.
@@ -296,7 +299,7 @@ template <class Code, class Granularity, isa Isa = native>
 template <class Code, isa Isa = native, contiguous Src>
 [[nodiscard]] FEWBITS_INLINE affine_minimum<Code> calibrate_minimum(const Src& src) {
   affine_minimum<Code> found{1, 0};
-  detail::minimum_kernel<Code, per_tensor, Isa>::all(detail::one_row(src), &found.scale,
+  detail::minimum_kernel<Code, per_tensor, Isa>::all(detail::row_of_floats(src), &found.scale,
                                                      &found.minimum);
   return found;
 }

@@ -179,7 +179,7 @@ class minmax_observer : public detail::observed_range {
 
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::range(detail::data_of(src), detail::size_of(src), seen_);
+    detail::observer_kernel<Isa>::range(detail::floats_of(src), detail::size_of(src), seen_);
   }
 };
 
@@ -193,7 +193,7 @@ class moving_average_observer : public detail::observed_range {
 
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::moving_average(detail::data_of(src), detail::size_of(src),
+    detail::observer_kernel<Isa>::moving_average(detail::floats_of(src), detail::size_of(src),
                                                  weight_, seen_);
   }
 
@@ -214,8 +214,8 @@ class histogram_observer {
   }
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::histogram(detail::data_of(src), detail::size_of(src), bins_, Bins,
-                                            exponent_, seen_);
+    detail::observer_kernel<Isa>::histogram(detail::floats_of(src), detail::size_of(src), bins_,
+                                            Bins, exponent_, seen_);
   }
   /// The parameters of `calibrate_absmax`.
   template <class Code, isa Isa = native>

@@ -137,8 +137,7 @@ template <isa Isa = native, contiguous Src, detail::tensor_parameters Parameters
 [[nodiscard]] FEWBITS_INLINE quantization_report report_quantization(const Src& src,
                                                                      const Parameters& parameters,
                                                                      const Codes& codes) {
-  return report_quantization<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
-                                  detail::one_row(codes));
+  return report_quantization<Isa>(detail::row_of_floats(src), parameters, detail::one_row(codes));
 }
 
 /// A tensor compared with what came back of it, whatever it went through; nothing counts as

@@ -89,8 +89,7 @@ FEWBITS_INLINE void quantize(const Src& src, const Parameters& parameters, Dst&&
   FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
                  "quantize: src has %zu elements, dst %zu", detail::size_of(src),
                  detail::size_of(dst));
-  quantize<Policy, Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
-                        detail::one_row(dst), random);
+  quantize<Policy, Isa>(detail::row_of_floats(src), parameters, detail::one_row(dst), random);
 }
 
 }  // namespace FEWBITS_ABI

@@ -321,8 +321,7 @@ FEWBITS_INLINE void fake_quantize(const Src& src, const Parameters& parameters, 
   FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
                  "fake_quantize: src has %zu elements, dst %zu", detail::size_of(src),
                  detail::size_of(dst));
-  fake_quantize<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
-                     detail::one_row(dst));
+  fake_quantize<Isa>(detail::row_of_floats(src), parameters, detail::one_row(dst));
 }
 
 /// Writes 1 where quantization does not clip, else 0: the derivative of `fake_quantize` if rounding
@@ -346,8 +345,7 @@ FEWBITS_INLINE void straight_through_mask(const Src& src, const Parameters& para
   FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
                  "straight_through_mask: src has %zu elements, dst %zu", detail::size_of(src),
                  detail::size_of(dst));
-  straight_through_mask<Isa>(matrix_view<const float>(detail::one_row(src)), parameters,
-                             detail::one_row(dst));
+  straight_through_mask<Isa>(detail::row_of_floats(src), parameters, detail::one_row(dst));
 }
 
 /// The gradient of a loss by `src` from `gradient`, that by fake_quantize(src): the same where
