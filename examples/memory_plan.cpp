@@ -246,8 +246,8 @@ void print_fit(const fb::memory_table& table, const fb::memory_fit& fit, std::ui
   if (fit.fits) {
     std::printf("%s a card left\n", fb::size_text(fit.spare_per_card).c_str());
   } else {
-    const std::uint64_t card = table.card_bytes();
-    const std::uint64_t missing = card == fb::unbounded ? card : card - usable;
+    const std::uint64_t missing =
+        fit.missing == fb::unbounded ? fit.missing : fit.missing / table.cards;
     std::printf("%s a card missing\n", fb::size_text(missing).c_str());
   }
 }

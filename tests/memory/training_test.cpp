@@ -225,6 +225,18 @@ static_assert(layer(true, none, standard) == sbh * 34 / 2 + attention_matrices /
 static_assert(layer(false, selective, standard) == sbh * (10 + 24 / 2));
 static_assert(layer(true, selective, standard) == sbh * 34 / 2);
 static_assert(layer(false, full, standard) == 2 * sbh);
+static_assert(layer(true, full, standard) == sbh);
+
+/// Outside the layers, with and without: a mask, the last norm's and the output's inputs in 16 bits; and
+/// twice the logits.
+constexpr u64 outside(bool sequence_parallel) {
+  fb::training_setup setup = run(gpt(24, 1, 4), 16, 2);
+  setup.cards = 2;
+  setup.tensor_parallel = 2;
+  setup.sequence_parallel = sequence_parallel;
+  return training_memory(setup).card_bytes(role::outside_layers);
+}
+static_assert(outside(false) - outside(true) == 5 * sbh / 2);
 static_assert(layer(true, none, flash) == sbh * 34 / 2 + 4 * 4 * 2 * 16 / 2);
 
 // A llama block: norms' inputs and outputs 4 h, q h, k and v, projection h, gate, up, product.
@@ -271,6 +283,8 @@ constexpr u64 most = fb::unbounded;
 static_assert(training_memory(most, recipes::bf16_adam, 3, 8).card_bytes() == fb::unbounded);
 static_assert(training_memory(most / 2, recipes::bf16_adam).bytes() == fb::unbounded);
 static_assert(!fb::fits(fb::unbounded, most, most).fits);
+static_assert(fb::fits(fb::unbounded, 8, 80).missing == fb::unbounded);
+static_assert(fb::fits(100, 1, 80).missing == 20 && fb::fits(80, 1, 80).missing == 0);
 static_assert(fb::parameter_count({.hidden = u64{1} << 40, .layers = 1}) == fb::unbounded);
 static_assert(fb::weight_bytes(most, formats::mx(formats::fp8_e4m3)) == fb::unbounded);
 static_assert(fb::adapter_count(most, most, most) == fb::unbounded);

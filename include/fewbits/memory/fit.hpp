@@ -36,7 +36,9 @@ struct memory_fit {
           needed,
           available,
           spare,
-          is_enough ? 0 : needed - (available < needed ? available : needed),
+          is_enough             ? 0
+          : needed == unbounded ? unbounded
+                                : needed - available,
           cards == 0 ? 0 : spare / cards};
 }
 

@@ -76,6 +76,16 @@ FEWBITS_INLINE constexpr void add_gathered(memory_table& table, count largest_la
                   recipe.weights, count{2} * largest_layer);
 }
 
+/// Into how many parts the residual stream and the norms on it are divided among cards.
+FEWBITS_INLINE constexpr count parts_around(const training_setup& setup) {
+  return {setup.sequence_parallel ? setup.tensor_parallel : std::uint64_t{1}};
+}
+/// A matrix of the residual stream, in numbers on a card.
+FEWBITS_INLINE constexpr count hidden_states(const training_setup& setup) {
+  return count{setup.sequence} * count{setup.batch} * count{setup.model.hidden} /
+         parts_around(setup);
+}
+
 /// What a layer keeps of one micro-batch, in numbers on a card. `bsh` is a matrix of the residual
 /// stream, `matrices` one of attention's for all heads.
 struct layer_counts {
@@ -91,7 +101,7 @@ FEWBITS_INLINE constexpr layer_counts layer_activations(const training_setup& se
   const model_shape& model = setup.model;
   const bool is_gpt = model.style == block_style::gpt;
   const count parts{setup.tensor_parallel};
-  const count around{setup.sequence_parallel ? setup.tensor_parallel : std::uint64_t{1}};
+  const count around = parts_around(setup);
   const count tokens = count{setup.sequence} * count{setup.batch};
   const count bsh = tokens * count{model.hidden};
   const count rows = tokens * count{model.heads};
@@ -130,8 +140,7 @@ FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_set
                         {layers.value == 0 ? std::uint64_t{0} : std::uint64_t{1}}};
   const layer_use use = setup.recompute == recomputation::full ? again : kept;
   if (setup.recompute == recomputation::full) {
-    const count bsh = count{setup.sequence} * count{setup.batch} * count{setup.model.hidden};
-    add_layer(table, kept, "layer inputs", "b s h L", "", format, bsh);
+    add_layer(table, kept, "layer inputs", "b s h L", "", format, hidden_states(setup));
   }
   add_layer(table, use, "inputs of norms and matrices", "4 b s h L", "4 b s h", format,
             layer.replicated);
@@ -153,7 +162,7 @@ FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_set
 
 FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_setup& setup) {
   const count tokens = count{setup.sequence} * count{setup.batch};
-  const count bsh = tokens * count{setup.model.hidden};
+  const count bsh = hidden_states(setup);
   const count logits = tokens * count{setup.model.vocabulary} / count{setup.tensor_parallel};
   constexpr auto role = tensor_role::outside_layers;
   if (setup.model.style == block_style::gpt)
