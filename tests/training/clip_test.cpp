@@ -39,6 +39,17 @@ TEST(Clip, SumsInTheDefinedOrder) {
   }
 }
 
+TEST(Clip, HasOneNormInAnyEnvironment) {
+  random_words random(2);
+  for (int i = 0; i < 200; ++i) {
+    const std::vector<float> a = {static_cast<float>(random() >> 40), 3};
+    const std::vector<float> b = {static_cast<float>(random() >> 44) / 3, 0.1f};
+    const double norm = fb::global_norm(a, b);
+    const environment::rounding_direction up(FE_UPWARD);
+    EXPECT_EQ(fb::global_norm(a, b), norm);
+  }
+}
+
 TEST(Clip, ScalesToTheNorm) {
   std::vector<float> a = {3, 0}, b = {0, -4};
   EXPECT_EQ(fb::global_norm(a, b), 5);

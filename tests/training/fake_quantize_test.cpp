@@ -4,6 +4,7 @@
 #include <fewbits/quantize.hpp>
 #include <fewbits/training/fake_quantize.hpp>
 
+#include <cfenv>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "support/environment.hpp"
 #include "support/guard_page.hpp"
 
 namespace {
@@ -119,10 +121,20 @@ void check(std::size_t rows, std::size_t cols, bool has_zero_point) {
   matrix in_place = x;
   fb::fake_quantize(in_place.view(), p, in_place.view());
   ASSERT_TRUE(same_bits(in_place.x, expected.x)) << rows << " x " << cols;
+  matrix hostile = up;
+  {
+    const environment::rounding_direction upward(FE_UPWARD);
+    const environment::flush_to_zero flush;
+    fb::fake_quantize(x.view(), p, hostile.view());
+  }
+  ASSERT_TRUE(same_bits(hostile.x, expected.x)) << rows << " x " << cols;
 
   std::vector<std::uint8_t> mask(rows * cols, 7);
   fb::straight_through_mask(x.view(), p, fb::matrix_view<std::uint8_t>(mask.data(), rows, cols));
   fb::straight_through(x.view(), p, up.view(), found.view());
+  in_place = up;
+  fb::straight_through(x.view(), p, in_place.view(), in_place.view());
+  ASSERT_TRUE(same_bits(in_place.x, found.x)) << rows << " x " << cols;
   floats slopes(count), slopes_plain(count);
   fb::scale_gradient(x.view(), p, std::as_const(up).view(), slopes);
   fb::scale_gradient<fb::generic>(x.view(), p, std::as_const(up).view(), slopes_plain);

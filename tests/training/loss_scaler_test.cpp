@@ -208,4 +208,12 @@ TEST(Unscale, IsOneProductRoundedOnce) {
   check("in place");
 }
 
+// A state with more good steps than its interval asks for grows at once.
+TEST(LossScaler, GoesOnFromAnyState) {
+  fb::loss_scaler scaler(fb::loss_scaler_state{1024, 2, 0.5f, 0, 1000, 1, 1500, 1});
+  scaler.update(false);
+  EXPECT_EQ(scaler.scale(), 2048);
+  EXPECT_EQ(scaler.state().good_steps, 0);
+}
+
 }  // namespace

@@ -2,12 +2,15 @@
 // Scales of FP8 tensors: the rule of Transformer Engine, and data without an amax.
 #include <fewbits/training/scaling.hpp>
 
+#include <cfenv>
 #include <cmath>
 #include <cstddef>
+#include <cstring>
 #include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "support/environment.hpp"
 
 namespace {
 
@@ -108,6 +111,21 @@ TEST(scaling, what_exceeds_the_history_saturates) {
   EXPECT_EQ(static_cast<float>(codes[0]), 448.0f);
   EXPECT_EQ(static_cast<float>(codes[1]), 448.0f);
   EXPECT_EQ(static_cast<float>(codes[2]), -448.0f);
+}
+
+TEST(scaling, does_not_depend_on_the_environment) {
+  fb::amax_history<2> history{};
+  for (const float amax : {3.0f, 5.0f, 0x1.234p-130f, 7e37f}) {
+    fb::record(history, amax);
+    const float now = fb::scaling_from_amax<fb::fp8_forward>(amax).scale;
+    const float later = fb::delayed_scaling(history, fb::affine<fb::fp8_forward>{1, 0}).scale;
+    const environment::rounding_direction down(FE_DOWNWARD);
+    const environment::flush_to_zero flush;
+    const float again = fb::scaling_from_amax<fb::fp8_forward>(amax).scale;
+    const float once_more = fb::delayed_scaling(history, fb::affine<fb::fp8_forward>{1, 0}).scale;
+    EXPECT_EQ(std::memcmp(&now, &again, sizeof now), 0) << amax;
+    EXPECT_EQ(std::memcmp(&later, &once_more, sizeof later), 0) << amax;
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/training/lanes.hpp>
 #include <fewbits/training/loss_scaler.hpp>
+#include <fewbits/training/master_weights.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -86,6 +87,7 @@ template <isa Isa = native, detail::float_range Src>
 /// The root of the sum of squares of all elements of some ranges, whose sums are added from left to right.
 template <isa Isa = native, detail::float_range... Ranges>
 [[nodiscard]] FEWBITS_INLINE double global_norm(const Ranges&... ranges) {
+  const detail::default_control_word<Isa> control_word;
   double total = 0;
   ((total = detail::opaque(total + sum_of_squares<Isa>(ranges))), ...);
   return detail::norm_kernel<Isa>::root(total);
@@ -93,7 +95,7 @@ template <isa Isa = native, detail::float_range... Ranges>
 
 /// What to multiply gradients of a norm with so that it is at most `largest_norm`:
 /// largest_norm / (norm + 1e-6) in FP64, then FP32, at most 1. NaN where the norm is, 0 where it is
-/// infinite.
+/// infinite; NaN if both are infinite.
 ///
 /// Source: PyTorch's clip_grad_norm_.
 template <isa Isa = native>
@@ -112,8 +114,7 @@ FEWBITS_INLINE double clip_by_global_norm(double largest_norm, Ranges&&... range
   if (detail::bit_cast<std::uint32_t>(factor) != 0x3f800000) {
     (static_cast<void>(detail::unscale_kernel<fp32, Isa>::run_factor(
          reinterpret_cast<const unsigned char*>(detail::floats_of(ranges)),
-         reinterpret_cast<unsigned char*>(detail::floats_of(ranges)), detail::size_of(ranges),
-         factor)),
+         detail::writable_bytes(detail::floats_of(ranges)), detail::size_of(ranges), factor)),
      ...);
   }
   return norm;

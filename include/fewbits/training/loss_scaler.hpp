@@ -20,7 +20,7 @@ struct loss_scaler_state {
   float scale;
   /// Factors of the scale after `interval` good steps, and after a bad one.
   float growth, backoff;
-  /// What the scale does not fall below.
+  /// What the scale does not fall below. If that is 0 and no step is good, the scale gets there, and stays.
   float minimum;
   /// 0: the scale is constant.
   std::int32_t interval;
@@ -82,7 +82,7 @@ class loss_scaler {
       return;
     }
     state_.patience = state_.hysteresis;
-    if (++state_.good_steps != state_.interval) return;
+    if (++state_.good_steps < state_.interval) return;
     state_.good_steps = 0;
     const float grown = times(state_.growth);
     if (detail::bit_cast<std::uint32_t>(grown) < 0x7f800000) state_.scale = grown;

@@ -16,7 +16,7 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
-/// Defaults are PyTorch's, but for the learning rate, which has none.
+/// Defaults are those of PyTorch's SGD and Adam (its AdamW decays by 0.01); SGD's learning rate has none.
 struct sgd_options {
   double learning_rate;
   double momentum = 0;

@@ -81,6 +81,23 @@ FEWBITS_INLINE constexpr float with_margin(float x, int margin) {
   return static_cast<float>(product > largest ? largest : product);
 }
 
+/// The scale of an amax. What goes in and out passes volatile assembly, between which and the change of
+/// the control word compilers keep the order.
+template <class Code, scaling_policy Policy, isa Isa>
+struct scaling_kernel {
+  static float run(float amax) {
+    const default_control_word<Isa> control_word;
+    const float reach = with_margin(opaque_float(amax), Policy.margin);
+    return opaque_float(Policy.power_of_two ? power_of_two_scale<Code>(reach)
+                                            : absmax_scale<Code>(reach));
+  }
+  FEWBITS_INLINE static float opaque_float(float x) {
+    std::uint32_t bits = bit_cast<std::uint32_t>(x);
+    __asm__ volatile("" : "+r"(bits));
+    return bit_cast<float>(bits);
+  }
+};
+
 }  // namespace detail
 
 /// Parameters for float codes and a tensor whose largest magnitude is `amax`, in the convention of
@@ -91,16 +108,15 @@ FEWBITS_INLINE constexpr float with_margin(float x, int margin) {
 /// Rounding: as by `calibrate_absmax`; if asked for, up to a power of two, or down where the largest
 ///           code would stand for more than the largest float.
 /// Errors:   none.
-template <class Code, scaling_policy Policy = scaling_policy{}>
+/// Bits:     the same whatever the floating-point control word is.
+template <class Code, scaling_policy Policy = scaling_policy{}, isa Isa = native>
   requires is_basic_float<Code>
-[[nodiscard]] FEWBITS_INLINE constexpr affine<Code> scaling_from_amax(
+[[nodiscard]] FEWBITS_INLINE affine<Code> scaling_from_amax(
     float amax, const affine<Code>& previous = affine<Code>{1, 0}) {
   static_assert(Policy.margin >= 0 && Policy.margin <= 126);
-  if (!detail::is_amax(amax)) return previous;
-  const float reach = detail::with_margin(amax, Policy.margin);
-  return {Policy.power_of_two ? detail::power_of_two_scale<Code>(reach)
-                              : detail::absmax_scale<Code>(reach),
-          0};
+  return detail::is_amax(amax)
+             ? affine<Code>{detail::scaling_kernel<Code, Policy, Isa>::run(amax), 0}
+             : previous;
 }
 
 /// Current scaling: from the tensor that is about to be quantized. NaN and infinities in it are
@@ -123,7 +139,6 @@ FEWBITS_INLINE constexpr void record(amax_history<Length>& history, float amax) 
 /// The same with the amax of a tensor, without its NaN and infinities.
 template <isa Isa = native, std::size_t Length, contiguous Src>
 FEWBITS_INLINE void record(amax_history<Length>& history, const Src& src) {
-  const detail::default_control_word<Isa> control_word;
   record(history, detail::range_kernel<Isa>::amax(detail::floats_of(src), detail::size_of(src)));
 }
 
@@ -131,14 +146,15 @@ FEWBITS_INLINE void record(amax_history<Length>& history, const Src& src) {
 /// its amax. What exceeds them saturates in this step. `previous` stays where the history says
 /// nothing.
 /// Source: Transformer Engine's DelayedScaling, with a history of 1024 steps.
-template <class Code, scaling_policy Policy = scaling_policy{}, std::size_t Length>
+template <class Code, scaling_policy Policy = scaling_policy{}, isa Isa = native,
+          std::size_t Length>
   requires is_basic_float<Code>
-[[nodiscard]] FEWBITS_INLINE constexpr affine<Code> delayed_scaling(
-    const amax_history<Length>& history, const affine<Code>& previous) {
+[[nodiscard]] FEWBITS_INLINE affine<Code> delayed_scaling(const amax_history<Length>& history,
+                                                          const affine<Code>& previous) {
   float amax = history.amax[(history.next + Length - 1) % Length];
   if constexpr (Policy.amax == amax_choice::largest)
     for (float each : history.amax) amax = detail::larger(amax, each);
-  return scaling_from_amax<Code, Policy>(amax, previous);
+  return scaling_from_amax<Code, Policy, Isa>(amax, previous);
 }
 
 }  // namespace FEWBITS_ABI
