@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The kernels that an instruction set may provide. Declared here so that the files in isa/ can
-// specialise them with constraints; the definitions for any `isa` are in convert/ and gemm/.
+// The kernels that are named by what they compute and for which instruction set. Declared here so that
+// the files in isa/ can specialise them with constraints; the others are in convert/ and gemm/.
 #pragma once
 
 #include <fewbits/config.hpp>
