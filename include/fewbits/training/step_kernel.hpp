@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The pass of an optimizer over weights, gradients and moments: `step_kernel`.
+// The pass of an optimizer over weights, gradients and moments: `step_kernel`. In the caches three divisions
+// and a root bound AdamW (AVX-512: 11 ns for 16 weights, 448 bytes; 41 GB/s), from 64 MiB on the memory.
 #pragma once
 
 #include <fewbits/config.hpp>
