@@ -16,8 +16,8 @@
 // with AVX2), loads, stores and copies not counted, in the short way of ordinary numbers; the machine these
 // were measured on starts two a cycle (three):
 //
-// | FP32 to FP16 4 (4), BF16 6 (28), E4M3 and E5M2 41 (51), E4M3 away from zero 45 (56), E8M0 33 (34)     |
-// | FP64 to FP16 8 (58), BF16 47 (86); FP16 to E5M2 17 (18), E4M3 21 (55); BF16 to E4M3 33 (59)           |
+// | FP32 to FP16 4 (4), BF16 6 (28), E4M3 and E5M2 41 (52), E4M3 away from zero 45 (58), E8M0 33 (34)     |
+// | FP64 to FP16 8 (58), BF16 47 (86); FP16 to E5M2 17 (18), E4M3 21 (56); BF16 to E4M3 33 (59)           |
 // | E4M3 to FP32 10 (28), BF16 6 (36)                                                                     |
 #pragma once
 
