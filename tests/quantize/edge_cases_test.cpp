@@ -372,18 +372,18 @@ TEST(EdgeCases, TakeArraysAndFp32) {
   const float x[5] = {1, -2, 3, 0.5f, 0};
   fb::fp32 same[5], back[5];
   for (int i = 0; i < 5; ++i) same[i] = fb::fp32{x[i]};
-  std::int8_t codes[5], wanted[5];
+  std::int8_t stored[5], wanted[5];
   const auto p = fb::calibrate_absmax<std::int8_t>(same);
   EXPECT_EQ(p.scale, fb::calibrate_absmax<std::int8_t>(x).scale);
-  fb::quantize(same, p, codes);
+  fb::quantize(same, p, stored);
   fb::quantize(x, p, wanted);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(codes[i], wanted[i]);
-  fb::dequantize(codes, p, back);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(stored[i], wanted[i]);
+  fb::dequantize(stored, p, back);
   EXPECT_EQ(static_cast<float>(back[2]), 3.0f);
   fb::minmax_observer seen;
   seen.observe(same);
   EXPECT_EQ(seen.low(), -2.0f);
-  EXPECT_GT(fb::report_quantization(same, p, codes).sqnr_db, 30);
+  EXPECT_GT(fb::report_quantization(same, p, stored).sqnr_db, 30);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace detail {
 /// one around their loop.
 ///
 /// Compilers do not know that arithmetic depends on the control word, but a kernel's operands come
-/// from memory and its results go there, and the memory clobbers keep those accesses inside.
+/// from memory and its results go there, and the memory clobbers keep those accesses inside. Operands
+/// and results that may be in registers pass `opaque`.
 template <isa Isa, rounding Mode = rounding::nearest_even>
 class control_word {
  public:
@@ -83,6 +84,21 @@ class control_word {
 
 template <isa Isa>
 using default_control_word = control_word<Isa>;
+
+/// x: what is computed from it is computed after all volatile assembly before this, what it is computed
+/// from before all that follows, and neither contracted nor reordered.
+FEWBITS_INLINE std::uint32_t opaque(std::uint32_t x) {
+  __asm__ volatile("" : "+r"(x));
+  return x;
+}
+FEWBITS_INLINE std::uint64_t opaque(std::uint64_t x) {
+  __asm__ volatile("" : "+r"(x));
+  return x;
+}
+FEWBITS_INLINE float opaque(float x) { return bit_cast<float>(opaque(bit_cast<std::uint32_t>(x))); }
+FEWBITS_INLINE double opaque(double x) {
+  return bit_cast<double>(opaque(bit_cast<std::uint64_t>(x)));
+}
 
 }  // namespace detail
 }  // namespace FEWBITS_ABI

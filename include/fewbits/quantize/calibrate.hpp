@@ -80,7 +80,7 @@ struct calibration_kernel {
   template <class Rule>
   static scale_and_zero one(const floats& x, const Rule& rule, calibration_report* report) {
     const default_control_word<Isa> control_word;
-    const scale_and_zero found = rule.template find<Code, Isa>(x);
+    const scale_and_zero found = opaque(rule.template find<Code, Isa>(x));
     if (report != nullptr) {
       const value_range range = range_of<Isa>(x);
       report->low = smaller(report->low, range.low);

@@ -79,12 +79,12 @@ struct observer_kernel {
   template <class Code>
   static affine<Code> absmax(float amax) {
     const default_control_word<Isa> control_word;
-    return {absmax_scale<Code>(amax), 0};
+    return {opaque(absmax_scale<Code>(opaque(amax))), 0};
   }
   template <class Code>
   static affine<Code> minmax(float low, float high) {
     const default_control_word<Isa> control_word;
-    const scale_and_zero found = minmax_scale<Code>(low, high);
+    const scale_and_zero found = opaque(minmax_scale<Code>(opaque(low), opaque(high)));
     return {found.scale, found.zero_point};
   }
 
@@ -150,23 +150,23 @@ class observed_range {
   /// The parameters of `calibrate_absmax`.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> absmax() const {
-    return observer_kernel<Isa>::template absmax<Code>(larger(-seen_.low, seen_.high));
+    return observer_kernel<Isa>::template absmax<Code>(larger(-seen.low, seen.high));
   }
   /// The parameters of `calibrate_minmax`.
   template <class Code, isa Isa = native>
   [[nodiscard]] FEWBITS_INLINE affine<Code> minmax() const {
-    return observer_kernel<Isa>::template minmax<Code>(seen_.low, seen_.high);
+    return observer_kernel<Isa>::template minmax<Code>(seen.low, seen.high);
   }
   /// The range of the finite values and 0; how many elements came, and how many were not finite.
-  [[nodiscard]] FEWBITS_INLINE float low() const { return seen_.low; }
-  [[nodiscard]] FEWBITS_INLINE float high() const { return seen_.high; }
-  [[nodiscard]] FEWBITS_INLINE std::uint64_t count() const { return seen_.count; }
-  [[nodiscard]] FEWBITS_INLINE std::uint64_t skipped() const { return seen_.skipped; }
+  [[nodiscard]] FEWBITS_INLINE float low() const { return seen.low; }
+  [[nodiscard]] FEWBITS_INLINE float high() const { return seen.high; }
+  [[nodiscard]] FEWBITS_INLINE std::uint64_t count() const { return seen.count; }
+  [[nodiscard]] FEWBITS_INLINE std::uint64_t skipped() const { return seen.skipped; }
 
  protected:
-  FEWBITS_INLINE constexpr observed_range() : seen_{0, 0, 0, 0} {}
+  FEWBITS_INLINE constexpr observed_range() : seen{0, 0, 0, 0} {}
 
-  observed seen_;
+  observed seen;
 };
 
 }  // namespace detail
@@ -175,11 +175,11 @@ class observed_range {
 /// together. The order does not matter.
 class minmax_observer : public detail::observed_range {
  public:
-  FEWBITS_INLINE constexpr minmax_observer() {}
+  FEWBITS_INLINE constexpr minmax_observer() : observed_range() {}
 
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
-    detail::observer_kernel<Isa>::range(detail::floats_of(src), detail::size_of(src), seen_);
+    detail::observer_kernel<Isa>::range(detail::floats_of(src), detail::size_of(src), seen);
   }
 };
 
@@ -194,7 +194,7 @@ class moving_average_observer : public detail::observed_range {
   template <isa Isa = native, contiguous Src>
   FEWBITS_INLINE void observe(const Src& src) {
     detail::observer_kernel<Isa>::moving_average(detail::floats_of(src), detail::size_of(src),
-                                                 weight_, seen_);
+                                                 weight_, seen);
   }
 
  private:

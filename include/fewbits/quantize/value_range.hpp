@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/quantize/code_range.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
@@ -24,7 +25,9 @@ struct value_range {
 
 /// Numbers that are not NaN in their order, zeros equal, whatever the control word makes of subnormal ones.
 FEWBITS_INLINE constexpr std::int32_t order_of_number(float x) {
-  const std::uint32_t bits = bit_cast<std::uint32_t>(x);
+  std::uint32_t bits = bit_cast<std::uint32_t>(x);
+  // Or clang 19 makes a comparison of floats of a comparison of their magnitude with zero.
+  if (!__builtin_is_constant_evaluated()) bits = opaque(bits);
   const std::int32_t magnitude = static_cast<std::int32_t>(bits & 0x7fffffff);
   return bits >> 31 != 0 ? -magnitude : magnitude;
 }
@@ -221,6 +224,11 @@ FEWBITS_INLINE constexpr scale_and_zero minmax_scale(float low, float high) {
   const std::int32_t below = zero_point - lowest;
   const std::int32_t above = highest - zero_point;
   return {finite_scale(scale, below > above ? below : above), zero_point};
+}
+
+FEWBITS_INLINE scale_and_zero opaque(const scale_and_zero& x) {
+  return {opaque(x.scale),
+          static_cast<std::int32_t>(opaque(static_cast<std::uint32_t>(x.zero_point)))};
 }
 
 }  // namespace detail

@@ -7,6 +7,7 @@
 #include <fewbits/convert/convert.hpp>
 #include <fewbits/convert/lane_step.hpp>
 #include <fewbits/convert/stochastic_codec.hpp>
+#include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/value/rounding.hpp>
@@ -103,18 +104,9 @@ struct training_lanes : float_lanes<Isa> {
   }
 };
 
-/// FP64 arithmetic on a few scalars under a control word: what is computed from a result of this is
-/// computed after all volatile assembly before it, and neither contracted nor reordered.
-FEWBITS_INLINE double opaque(double x) {
-  std::uint64_t bits = bit_cast<std::uint64_t>(x);
-  __asm__ volatile("" : "+r"(bits));
-  return bit_cast<double>(bits);
-}
 /// The FP32 code nearest to x.
 FEWBITS_INLINE std::uint32_t float_code(double x) {
-  std::uint32_t bits = bit_cast<std::uint32_t>(static_cast<float>(opaque(x)));
-  __asm__ volatile("" : "+r"(bits));
-  return bits;
+  return opaque(bit_cast<std::uint32_t>(static_cast<float>(opaque(x))));
 }
 /// base^exponent by repeated squaring, each product rounded.
 FEWBITS_INLINE double power(double base, std::uint64_t exponent) {

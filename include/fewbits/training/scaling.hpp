@@ -81,20 +81,14 @@ FEWBITS_INLINE constexpr float with_margin(float x, int margin) {
   return static_cast<float>(product > largest ? largest : product);
 }
 
-/// The scale of an amax. What goes in and out passes volatile assembly, between which and the change of
-/// the control word compilers keep the order.
+/// The scale of an amax.
 template <class Code, scaling_policy Policy, isa Isa>
 struct scaling_kernel {
   static float run(float amax) {
     const default_control_word<Isa> control_word;
-    const float reach = with_margin(opaque_float(amax), Policy.margin);
-    return opaque_float(Policy.power_of_two ? power_of_two_scale<Code>(reach)
-                                            : absmax_scale<Code>(reach));
-  }
-  FEWBITS_INLINE static float opaque_float(float x) {
-    std::uint32_t bits = bit_cast<std::uint32_t>(x);
-    __asm__ volatile("" : "+r"(bits));
-    return bit_cast<float>(bits);
+    const float reach = with_margin(opaque(amax), Policy.margin);
+    return opaque(Policy.power_of_two ? power_of_two_scale<Code>(reach)
+                                      : absmax_scale<Code>(reach));
   }
 };
 
