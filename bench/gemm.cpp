@@ -33,7 +33,8 @@ constexpr shape shapes[] = {{256, 256, 256},    {512, 512, 512},  {1024, 1024, 1
 template <class Left, class Right>
 constexpr bench::unit unit_of() {
   using fewbits::compute_kind;
-  switch (fewbits::detail::compute_for<Left, Right, fewbits::native>()) {
+  switch (fewbits::detail::compute_for<fewbits::gemm_element<Left>::kind,
+                                       fewbits::gemm_element<Right>::kind, fewbits::native>()) {
     case compute_kind::int8_dot:
       return bench::unit::int8_dot;
     case compute_kind::bf16_dot:

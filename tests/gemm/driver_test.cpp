@@ -61,20 +61,20 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
 
   std::vector<sum> c(m * n);
   const output<sum> out{c.data(), n, Kernel::nr};
-  const fb::detail::packed_source<Left> a_source{a, a_stride};
-  const fb::detail::packed_source<Right> b_source{b, b_stride};
+  const fb::detail::element_source<Left> a_source{a, a_stride};
+  const fb::detail::element_source<Right> b_source{b, b_stride};
   const fb::detail::gemm_problem<Kernel> problem{
       m,
       n,
       k,
-      fb::detail::panel_packer<Left, typename Kernel::a_type, Kernel::mr, Kernel::kr, !TransA,
-                               fb::native>::pack,
-      fb::detail::panel_packer<Right, typename Kernel::b_type, Kernel::nr, Kernel::kr, TransB,
-                               fb::native>::pack,
+      fb::detail::panel_packer<fb::detail::element_source<Left>, typename Kernel::a_type,
+                               Kernel::mr, Kernel::kr, !TransA, fb::native>::pack,
+      fb::detail::panel_packer<fb::detail::element_source<Right>, typename Kernel::b_type,
+                               Kernel::nr, Kernel::kr, TransB, fb::native>::pack,
       &a_source,
       &b_source,
-      fb::detail::surplus<Left, typename Kernel::a_type>(),
-      fb::detail::surplus<Right, typename Kernel::b_type>(),
+      a_source.template surplus<typename Kernel::a_type>(),
+      b_source.template surplus<typename Kernel::b_type>(),
       output<sum>::store,
       &out};
   using driver = fb::detail::gemm_driver<Kernel>;

@@ -61,11 +61,9 @@ struct gemm_element<Element> {
 namespace detail {
 
 /// The arithmetic for A and B on `Isa`. Integers meet floats in BF16, which holds 8-bit integers.
-template <class Left, class Right, isa Isa>
+template <compute_kind Left, compute_kind Right, isa Isa>
 FEWBITS_INLINE constexpr compute_kind compute_for() {
-  const compute_kind a = gemm_element<Left>::kind;
-  const compute_kind b = gemm_element<Right>::kind;
-  const compute_kind both = a > b ? a : b;
+  const compute_kind both = Left > Right ? Left : Right;
   return both == compute_kind::bf16_dot && !has_bf16_dot<Isa> ? compute_kind::fp32_fma : both;
 }
 

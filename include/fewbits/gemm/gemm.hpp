@@ -5,8 +5,8 @@
 #include <fewbits/config.hpp>
 #include <fewbits/exec/executor.hpp>
 #include <fewbits/gemm/driver.hpp>
-#include <fewbits/gemm/element.hpp>
 #include <fewbits/gemm/epilogue.hpp>
+#include <fewbits/gemm/operand.hpp>
 #include <fewbits/gemm/pack.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/matrix_view.hpp>
@@ -19,51 +19,6 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
-
-/// How a view is read along its rows' and its columns' index.
-template <class View>
-struct matrix_traits;
-template <class Element>
-struct matrix_traits<matrix_view<Element>> {
-  using element = std::remove_const_t<Element>;
-  static constexpr bool is_row_major = true;
-  FEWBITS_INLINE static constexpr packed_source<element> source(const matrix_view<Element>& view) {
-    return {view.data(), view.stride()};
-  }
-};
-template <class Element>
-struct matrix_traits<transposed_view<Element>> {
-  using element = std::remove_const_t<Element>;
-  static constexpr bool is_row_major = false;
-  FEWBITS_INLINE static constexpr packed_source<element> source(
-      const transposed_view<Element>& view) {
-    return {view.base().data(), view.base().stride()};
-  }
-};
-
-template <class View>
-using matrix_element = typename matrix_traits<View>::element;
-
-template <class View>
-concept gemm_operand = requires {
-  typename matrix_element<View>;
-  { gemm_element<matrix_element<View>>::kind };
-};
-
-template <class Left, class Right, isa Isa>
-using gemm_kernel =
-    typename kernel_for<compute_for<matrix_element<Left>, matrix_element<Right>, Isa>(), Isa>::type;
-
-/// What packing adds to the elements of an operand so that they become `Packed`.
-template <class Element, class Packed>
-FEWBITS_INLINE constexpr std::uint32_t surplus() {
-  if constexpr (std::is_integral_v<Packed>) {
-    if (std::is_signed_v<Element> == std::is_signed_v<Packed>) return 0;
-    return std::is_signed_v<Element> ? 128U : 0U - 128U;
-  } else {
-    return 0;
-  }
-}
 
 /// Where tiles go: through the epilogue, with one rounding, into C.
 template <class Out, class Accumulator, std::size_t Nr, class Epilogue, isa Isa>
@@ -148,14 +103,14 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
       a.rows(),
       b.cols(),
       a.cols(),
-      detail::panel_packer<typename left::element, typename kernel::a_type, kernel::mr, kernel::kr,
-                           left::is_row_major, Isa>::pack,
-      detail::panel_packer<typename right::element, typename kernel::b_type, kernel::nr, kernel::kr,
-                           !right::is_row_major, Isa>::pack,
+      detail::panel_packer<typename left::source_type, typename kernel::a_type, kernel::mr,
+                           kernel::kr, left::is_row_major, Isa>::pack,
+      detail::panel_packer<typename right::source_type, typename kernel::b_type, kernel::nr,
+                           kernel::kr, !right::is_row_major, Isa>::pack,
       &a_source,
       &b_source,
-      detail::surplus<typename left::element, typename kernel::a_type>(),
-      detail::surplus<typename right::element, typename kernel::b_type>(),
+      left::source_type::template surplus<typename kernel::a_type>(),
+      right::source_type::template surplus<typename kernel::b_type>(),
       writer::store,
       &output};
   detail::gemm_driver<kernel>::run(runner, problem, workspace.data());

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
-#include <fewbits/gemm/element.hpp>
+#include <fewbits/gemm/operand.hpp>
 #include <fewbits/isa/vec.hpp>
 
 #include <cstddef>
@@ -13,14 +13,6 @@
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
-
-/// An operand as packing sees it: lanes (rows of A, columns of B) by depth, of which one is
-/// contiguous in memory and the other has a stride.
-template <class Element>
-struct packed_source {
-  const Element* data;
-  std::size_t stride;
-};
 
 /// Transposes blocks of 32-bit (64-bit) units: of `count` units of each of the rows `src`, unit i of
 /// row l, xor `flip`, goes to dst + (i * width + l) units. `count` is a multiple of the units in 16
@@ -88,15 +80,16 @@ struct unit_transpose {
 
 /// Packs panels of `Width` lanes: element (lane, depth d) goes to
 /// dst[(d / Kr * Width + lane) * Kr + d % Kr]. Lanes and depth that are missing become zero.
-template <class Element, class To, std::size_t Width, std::size_t Kr, bool DepthContiguous, isa Isa>
+///
+/// The operand is lanes (rows of A, columns of B) by depth. One of these is along the stored rows of
+/// `Source`.
+template <class Source, class To, std::size_t Width, std::size_t Kr, bool DepthContiguous, isa Isa>
 struct panel_packer {
-  using element = gemm_element<Element>;
-
   /// The panel of `lanes` <= Width lanes from `lane` on, over the whole depth. For integer panels the
   /// sums over the depth of what was packed go to `sums[0..Width-1]`, modulo 2^32, unless that is null.
   static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t depth,
                    To* dst, std::uint32_t* sums) {
-    const auto& source = *static_cast<const packed_source<Element>*>(operand);
+    const auto& source = *static_cast<const Source*>(operand);
     if constexpr (std::is_integral_v<To>)
       if (sums != nullptr)
         for (std::size_t l = 0; l < Width; ++l) sums[l] = 0;
@@ -110,31 +103,30 @@ struct panel_packer {
  private:
   /// Of one depth step: Kr elements of a lane.
   static constexpr std::size_t unit = Kr * sizeof(To);
-  static constexpr bool is_byte_integer = sizeof(To) == 1 && sizeof(Element) == 1 &&
-                                          std::is_integral_v<To> && std::is_integral_v<Element>;
+  using element = typename plain_element<Source>::type;
   /// Whether decoding copies, but for the top bits of bytes.
   FEWBITS_INLINE static constexpr bool is_copy() {
-    if constexpr (floating<Element> && floating<To>) {
-      return format_of<Element> == format_of<To>;
+    if constexpr (floating<element> && floating<To>) {
+      return format_of<element> == format_of<To>;
     } else {
-      return is_byte_integer;
+      return std::is_integral_v<element> && std::is_integral_v<To> && sizeof(To) == 1;
     }
   }
   /// What to xor a unit with when decoding copies.
   static constexpr std::uint32_t flip =
-      is_byte_integer && std::is_signed_v<To> != std::is_signed_v<Element> ? 0x80808080U : 0U;
+      is_copy() && Source::template surplus<To>() != 0 ? 0x80808080U : 0U;
 
   /// Whole panels of units of two 16-bit or four 8-bit elements, from rows of lanes: the elements of
   /// a unit are put together in a 32-bit lane.
-  FEWBITS_INLINE static void interleave(const packed_source<Element>& source, std::size_t lane,
-                                        std::size_t depth, To* dst, std::uint32_t* sums) {
+  FEWBITS_INLINE static void interleave(const Source& source, std::size_t lane, std::size_t depth,
+                                        To* dst, std::uint32_t* sums) {
     using op = vec<Isa>;
     constexpr std::size_t step = static_cast<std::size_t>(op::lanes);
     const auto mask = op::set(flip);
     for (std::size_t d = 0; d < depth; d += Kr, dst += Width * Kr) {
-      const Element* const first = source.data + d * source.stride + lane;
+      const element* const first = source.data + d * source.stride + lane;
       const unsigned char* const src = reinterpret_cast<const unsigned char*>(first);
-      const std::size_t stride = source.stride * sizeof(Element);
+      const std::size_t stride = source.stride * sizeof(element);
       unsigned char* const out = reinterpret_cast<unsigned char*>(dst);
       for (std::size_t l = 0; l < Width; l += step) {
         auto x = op::set(0);
@@ -170,13 +162,12 @@ struct panel_packer {
     op::store32(sums, op::add(op::load32(sums), op::add(four, surplus)));
   }
 
-  static void pack_along_lanes(const packed_source<Element>& source, std::size_t lane,
-                               std::size_t lanes, std::size_t depth, To* dst, std::uint32_t* sums) {
+  static void pack_along_lanes(const Source& source, std::size_t lane, std::size_t lanes,
+                               std::size_t depth, To* dst, std::uint32_t* sums) {
     if constexpr (Kr == 1 && !std::is_integral_v<To>) {
       if (lanes == Width) {
         for (std::size_t d = 0; d < depth; ++d)
-          element::template decode<To, Isa>(source.data + d * source.stride + lane, dst + d * Width,
-                                            Width);
+          source.template read<To, Isa>(d, lane, dst + d * Width, Width);
         return;
       }
     }
@@ -193,17 +184,15 @@ struct panel_packer {
   }
 
   /// From `d` on, one element at a time.
-  FEWBITS_INLINE static void pack_rows(const packed_source<Element>& source, std::size_t lane,
-                                       std::size_t lanes, std::size_t d, std::size_t depth, To* dst,
+  FEWBITS_INLINE static void pack_rows(const Source& source, std::size_t lane, std::size_t lanes,
+                                       std::size_t d, std::size_t depth, To* dst,
                                        std::uint32_t* sums) {
     for (; d < depth; d += Kr, dst += Width * Kr) {
       // Room for a whole vector, though decoding writes no more than Width: g++ 12 cannot see that.
       To rows[Kr][Width < 64 ? 64 : Width];
       for (std::size_t q = 0; q < Kr; ++q) {
         const std::size_t filled = d + q < depth ? lanes : 0;
-        if (filled != 0)
-          element::template decode<To, Isa>(source.data + (d + q) * source.stride + lane, rows[q],
-                                            filled);
+        if (filled != 0) source.template read<To, Isa>(d + q, lane, rows[q], filled);
         for (std::size_t l = filled; l < Width; ++l) rows[q][l] = To{};
       }
       for (std::size_t l = 0; l < Width; ++l)
@@ -218,35 +207,33 @@ struct panel_packer {
   static constexpr std::size_t piece = 64 * Kr;
 
   /// In pieces of the depth that keep the part of the panel being written in the first-level cache.
-  static void pack_along_depth(const packed_source<Element>& source, std::size_t lane,
-                               std::size_t lanes, std::size_t depth, To* dst, std::uint32_t* sums) {
+  static void pack_along_depth(const Source& source, std::size_t lane, std::size_t lanes,
+                               std::size_t depth, To* dst, std::uint32_t* sums) {
     for (std::size_t d = 0; d < depth; d += piece, dst += piece * Width) {
       const std::size_t count = depth - d < piece ? depth - d : piece;
       const std::size_t padded = (count + Kr - 1) / Kr * Kr;
-      const Element* const first = source.data + lane * source.stride + d;
       const std::size_t blocked = count / block * block;
       const std::size_t grouped =
-          blocked != 0 ? pack_groups(first, source.stride, lanes, blocked, dst) : 0;
+          blocked != 0 ? pack_groups(source, lane, lanes, d, blocked, dst) : 0;
       for (std::size_t l = 0; l < Width; ++l) {
         To run[piece];
         const std::size_t begin = l < grouped ? blocked : 0;
         const std::size_t filled = l < lanes && count > begin ? count - begin : 0;
-        if (filled != 0)
-          element::template decode<To, Isa>(first + l * source.stride + begin, run, filled);
+        if (filled != 0) source.template read<To, Isa>(lane + l, d + begin, run, filled);
         for (std::size_t i = filled; i < padded - begin; ++i) run[i] = To{};
         for (std::size_t i = 0; i < padded - begin; i += Kr)
           __builtin_memcpy(dst + ((begin + i) / Kr * Width + l) * Kr, run + i, Kr * sizeof(To));
       }
       if constexpr (std::is_integral_v<To>)
-        if (sums != nullptr) add_runs(first, source.stride, lanes, count, sums);
+        if (sums != nullptr) add_runs(source, lane, lanes, d, count, sums);
     }
   }
 
-  FEWBITS_INLINE static void add_runs(const Element* src, std::size_t stride, std::size_t lanes,
-                                      std::size_t count, std::uint32_t* sums) {
+  FEWBITS_INLINE static void add_runs(const Source& source, std::size_t lane, std::size_t lanes,
+                                      std::size_t d, std::size_t count, std::uint32_t* sums) {
     for (std::size_t l = 0; l < lanes; ++l) {
       To run[piece];
-      element::template decode<To, Isa>(src + l * stride, run, count);
+      source.template read<To, Isa>(lane + l, d, run, count);
       std::uint32_t sum = 0;
       for (std::size_t i = 0; i < count; ++i)
         sum += static_cast<std::uint32_t>(static_cast<std::int32_t>(run[i]));
@@ -259,24 +246,25 @@ struct panel_packer {
 
   /// Packs the first lanes, as many as make groups of four or two, and returns their number. `count` is
   /// a multiple of `block`, at most `piece`.
-  FEWBITS_INLINE static std::size_t pack_groups(const Element* src, std::size_t stride,
-                                                std::size_t lanes, std::size_t count, To* dst) {
+  FEWBITS_INLINE static std::size_t pack_groups(const Source& source, std::size_t lane,
+                                                std::size_t lanes, std::size_t d, std::size_t count,
+                                                To* dst) {
     std::size_t l = 0;
     if constexpr (unit == 4) {
       for (; l + 4 <= lanes; l += 4) {
-        rows_of<4> rows(src + l * stride, stride, count);
+        rows_of<4> rows(source, lane + l, d, count);
         unit_transpose<Isa>::four_rows(rows.bytes, flip, Width, count / Kr,
                                        reinterpret_cast<unsigned char*>(dst + l * Kr));
       }
       for (; l + 2 <= lanes; l += 2) {
-        rows_of<2> rows(src + l * stride, stride, count);
+        rows_of<2> rows(source, lane + l, d, count);
         unit_transpose<Isa>::two_rows(rows.bytes, flip, Width, count / Kr,
                                       reinterpret_cast<unsigned char*>(dst + l * Kr));
       }
     } else if constexpr (unit == 8) {
-      if constexpr (!is_byte_integer)
+      if constexpr (flip == 0)
         for (; l + 2 <= lanes; l += 2) {
-          rows_of<2> rows(src + l * stride, stride, count);
+          rows_of<2> rows(source, lane + l, d, count);
           unit_transpose<Isa>::two_rows64(rows.bytes, Width, count / Kr,
                                           reinterpret_cast<unsigned char*>(dst + l * Kr));
         }
@@ -290,12 +278,14 @@ struct panel_packer {
     const unsigned char* bytes[Rows];
     To decoded[Rows][is_copy() ? 1 : piece];
 
-    FEWBITS_INLINE rows_of(const Element* src, std::size_t stride, std::size_t count) {
+    FEWBITS_INLINE rows_of(const Source& source, std::size_t lane, std::size_t d,
+                           std::size_t count) {
       for (std::size_t r = 0; r < Rows; ++r) {
         if constexpr (is_copy()) {
-          bytes[r] = reinterpret_cast<const unsigned char*>(src + r * stride);
+          bytes[r] =
+              reinterpret_cast<const unsigned char*>(source.data + (lane + r) * source.stride + d);
         } else {
-          element::template decode<To, Isa>(src + r * stride, decoded[r], count);
+          source.template read<To, Isa>(lane + r, d, decoded[r], count);
           bytes[r] = reinterpret_cast<const unsigned char*>(decoded[r]);
         }
       }
