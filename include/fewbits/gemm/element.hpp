@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/convert/convert.hpp>
 #include <fewbits/isa/concepts.hpp>
+#include <fewbits/isa/vec.hpp>
 #include <fewbits/value/basic_int.hpp>
 
 #include <cstddef>
@@ -40,20 +41,52 @@ struct gemm_element<Element> {
   }
 };
 
-/// 8-bit integers. The unit multiplies unsigned by signed, so an operand of the other kind is moved
-/// by 128, which is its top bit; the driver takes the surplus off again.
-template <class Element>
-  requires std::is_same_v<Element, std::int8_t> || std::is_same_v<Element, std::uint8_t>
+namespace detail {
+
+/// What is added to integers in `Format` so that they become 8-bit integers `To`. The unit multiplies
+/// unsigned by signed; the driver takes the surplus off again.
+template <int_format Format, class To>
+inline constexpr std::uint32_t integer_surplus = Format.is_signed == std::is_signed_v<To> ? 0U
+                                                 : Format.is_signed                       ? 128U
+                                                 : Format.bits < 8                        ? 0U
+                                                                   : 0U - 128U;
+
+/// Codes of `Format` in `count` bytes become 8-bit integers `To`, each `integer_surplus` more.
+template <int_format Format, class To, isa Isa>
+FEWBITS_INLINE void widen_codes(unsigned char* bytes, std::size_t count) {
+  if constexpr ((Format.is_signed && Format.bits < 8) || integer_surplus<Format, To> != 0) {
+    using ops = vec<Isa>;
+    constexpr std::size_t step = 4 * static_cast<std::size_t>(ops::lanes);
+    // With its sign bit flipped, a signed code is that bit's weight more than its number.
+    constexpr unsigned sign = Format.is_signed ? 1U << (Format.bits - 1) : 0U;
+    constexpr unsigned more = Format.is_signed ? 0x80U - sign : 0U;
+    constexpr unsigned top = std::is_signed_v<To> ? 0x80U : 0U;
+    const auto flip = ops::set(sign * 0x01010101U), sum = ops::set(more * 0x01010101U),
+               back = ops::set(top * 0x01010101U);
+    std::size_t i = 0;
+    for (; count - i >= step; i += step)
+      ops::store32(bytes + i,
+                   ops::xor_(ops::add(ops::xor_(ops::load32(bytes + i), flip), sum), back));
+    for (; i < count; ++i) bytes[i] = static_cast<unsigned char>(((bytes[i] ^ sign) + more) ^ top);
+  }
+}
+
+}  // namespace detail
+
+/// Integers of at most 8 bits, each in a byte of its own.
+template <integer Element>
+  requires(sizeof(Element) == 1)
 struct gemm_element<Element> {
   static constexpr compute_kind kind = compute_kind::int8_dot;
 
   template <class To, isa Isa>
   FEWBITS_INLINE static void decode(const Element* src, To* dst, std::size_t count) {
-    if constexpr (sizeof(To) == 1) {
-      constexpr int moved = std::is_signed_v<To> == std::is_signed_v<Element> ? 0 : 0x80;
-      for (std::size_t i = 0; i < count; ++i) dst[i] = static_cast<To>(src[i] ^ moved);
+    if constexpr (std::is_integral_v<To>) {
+      __builtin_memcpy(dst, src, count);
+      detail::widen_codes<integer_format_of<Element>, To, Isa>(
+          reinterpret_cast<unsigned char*>(dst), count);
     } else {
-      for (std::size_t i = 0; i < count; ++i) dst[i] = static_cast<To>(convert<float>(src[i]));
+      detail::convert_run<cast_policy{}, Isa>(src, dst, count);
     }
   }
 };

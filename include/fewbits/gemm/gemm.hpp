@@ -7,6 +7,7 @@
 #include <fewbits/gemm/driver.hpp>
 #include <fewbits/gemm/epilogue.hpp>
 #include <fewbits/gemm/operand.hpp>
+#include <fewbits/gemm/operand_quantized.hpp>
 #include <fewbits/gemm/pack.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/matrix_view.hpp>

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/convert/packing.hpp>
+#include <fewbits/convert/run.hpp>
 #include <fewbits/gemm/element.hpp>
 #include <fewbits/view/matrix_view.hpp>
+#include <fewbits/view/packed_matrix_view.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -35,12 +38,41 @@ struct element_source {
   }
   template <class To>
   FEWBITS_INLINE static constexpr std::uint32_t surplus() {
-    if constexpr (std::is_integral_v<To>) {
-      if (std::is_signed_v<Element> == std::is_signed_v<To>) return 0;
-      return std::is_signed_v<Element> ? 128U : 0U - 128U;
+    if constexpr (integer<Element> && std::is_integral_v<To>) {
+      return integer_surplus<integer_format_of<Element>, To>;
     } else {
       return 0;
     }
+  }
+};
+
+/// Elements of at most 8 bits without gaps, rows `stride` elements apart.
+template <class Element>
+struct packed_element_source {
+  static constexpr compute_kind kind = gemm_element<Element>::kind;
+  static constexpr int bits = packed_bits<Element>;
+  const unsigned char* data;
+  std::size_t stride, offset;
+
+  template <class To, isa Isa>
+  FEWBITS_INLINE void read(std::size_t row, std::size_t begin, To* dst, std::size_t count) const {
+    const std::size_t first = offset + row * stride + begin;
+    unsigned char* const bytes = reinterpret_cast<unsigned char*>(dst);
+    if constexpr (!std::is_integral_v<To>) {
+      run_kernel<Element, bits, as_class<To>, static_cast<int>(8 * sizeof(To)), cast_policy{},
+                 Isa>::run(data, first, bytes, 0, count);
+    } else {
+      if constexpr (bits == 8) {
+        __builtin_memcpy(bytes, data + first, count);
+      } else {
+        packing<bits, Isa>::unpack(data, first, bytes, count);
+      }
+      widen_codes<integer_format_of<Element>, To, Isa>(bytes, count);
+    }
+  }
+  template <class To>
+  FEWBITS_INLINE static constexpr std::uint32_t surplus() {
+    return element_source<Element>::template surplus<To>();
   }
 };
 
@@ -54,25 +86,78 @@ struct plain_element<element_source<Element>> {
   using type = Element;
 };
 
-/// Of a view that may be an operand: `source` of it, and whether its rows are the stored ones.
+/// Of a class of matrices that may be operands: `type`, a source, and `of(matrix)`, which makes it.
+template <class Matrix>
+struct source_of_matrix;
+template <class Element>
+struct source_of_matrix<matrix_view<Element>> {
+  using type = element_source<std::remove_const_t<Element>>;
+  FEWBITS_INLINE static constexpr type of(const matrix_view<Element>& matrix) {
+    return {matrix.data(), matrix.stride()};
+  }
+};
+template <class Element>
+struct source_of_matrix<packed_matrix_view<Element>> {
+  using type = packed_element_source<std::remove_const_t<Element>>;
+  FEWBITS_INLINE static constexpr type of(const packed_matrix_view<Element>& matrix) {
+    return {matrix.data(), matrix.stride(), matrix.offset()};
+  }
+};
+
+template <class Matrix>
+concept stored_matrix = requires { typename source_of_matrix<Matrix>::type; };
+
+}  // namespace detail
+
+/// The transpose of a matrix of any class that may be an operand.
+template <class Matrix>
+class transposed_matrix {
+ public:
+  FEWBITS_INLINE constexpr explicit transposed_matrix(const Matrix& base) : base_(base) {}
+
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t rows() const { return base_.cols(); }
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t cols() const { return base_.rows(); }
+  [[nodiscard]] FEWBITS_INLINE constexpr const Matrix& base() const { return base_; }
+
+ private:
+  Matrix base_;
+};
+
+template <detail::stored_matrix Matrix>
+[[nodiscard]] FEWBITS_INLINE constexpr transposed_matrix<Matrix> transposed(const Matrix& matrix) {
+  return transposed_matrix<Matrix>(matrix);
+}
+template <class Matrix>
+[[nodiscard]] FEWBITS_INLINE constexpr Matrix transposed(const transposed_matrix<Matrix>& matrix) {
+  return matrix.base();
+}
+
+namespace detail {
+
+/// Of an operand: its source, and whether its rows are the stored ones.
 template <class View>
 struct matrix_traits;
-template <class Element>
-struct matrix_traits<matrix_view<Element>> {
-  using source_type = element_source<std::remove_const_t<Element>>;
+template <stored_matrix Matrix>
+struct matrix_traits<Matrix> {
+  using source_type = typename source_of_matrix<Matrix>::type;
   static constexpr bool is_row_major = true;
-  FEWBITS_INLINE static constexpr source_type source(const matrix_view<Element>& view) {
-    return {view.data(), view.stride()};
+  FEWBITS_INLINE static constexpr source_type source(const Matrix& matrix) {
+    return source_of_matrix<Matrix>::of(matrix);
+  }
+};
+template <class Matrix>
+struct transposed_traits {
+  using source_type = typename source_of_matrix<Matrix>::type;
+  static constexpr bool is_row_major = false;
+  template <class View>
+  FEWBITS_INLINE static constexpr source_type source(const View& view) {
+    return source_of_matrix<Matrix>::of(view.base());
   }
 };
 template <class Element>
-struct matrix_traits<transposed_view<Element>> {
-  using source_type = element_source<std::remove_const_t<Element>>;
-  static constexpr bool is_row_major = false;
-  FEWBITS_INLINE static constexpr source_type source(const transposed_view<Element>& view) {
-    return {view.base().data(), view.base().stride()};
-  }
-};
+struct matrix_traits<transposed_view<Element>> : transposed_traits<matrix_view<Element>> {};
+template <class Matrix>
+struct matrix_traits<transposed_matrix<Matrix>> : transposed_traits<Matrix> {};
 
 template <class View>
 using operand_source = typename matrix_traits<View>::source_type;

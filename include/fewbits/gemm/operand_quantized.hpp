@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MIT
+// Matrices of quantized numbers, and how a product reads them: decoded to FP32, with the bits of
+// `dequantize`.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/convert/convert.hpp>
+#include <fewbits/convert/packing.hpp>
+#include <fewbits/gemm/operand.hpp>
+#include <fewbits/isa/control_word.hpp>
+#include <fewbits/quantize/affine.hpp>
+#include <fewbits/quantize/block_kernel.hpp>
+#include <fewbits/quantize/codebook.hpp>
+#include <fewbits/quantize/ggml.hpp>
+#include <fewbits/view/array_view.hpp>
+#include <fewbits/view/block_span.hpp>
+#include <fewbits/view/packed_span.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+
+/// A matrix of codes, `matrix_view` or `packed_matrix_view`, with their `affine` or `affine_minimum`
+/// parameters: the numbers that `dequantize(codes, parameters, dst)` writes.
+///
+/// Errors: requires parameters for as many stretches as the codes have, and zero points that are codes.
+template <detail::code_matrix Codes, detail::affine_parameters Parameters>
+class quantized_matrix {
+  static_assert(
+      std::is_same_v<
+          std::remove_const_t<typename Codes::element_type>,
+          typename detail::code_range<typename detail::affine_traits<Parameters>::code>::type>,
+      "fewbits: the parameters are for codes of another type");
+
+ public:
+  FEWBITS_INLINE constexpr quantized_matrix(const Codes& codes, const Parameters& parameters)
+      : codes_(codes), parameters_(parameters) {
+    detail::check_parameters(parameters, codes.rows(), codes.cols());
+  }
+
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t rows() const { return codes_.rows(); }
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t cols() const { return codes_.cols(); }
+  [[nodiscard]] FEWBITS_INLINE constexpr const Codes& codes() const { return codes_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr const Parameters& parameters() const {
+    return parameters_;
+  }
+
+ private:
+  Codes codes_;
+  Parameters parameters_;
+};
+
+/// A rows x cols matrix of codes of a `codebook`, row after row without gaps, and a scale for each
+/// BlockSize of them, whatever rows they are in: what `quantize(src, book, codes, scales)` writes and
+/// `dequantize` reads.
+///
+/// Errors: requires rows * cols codes and a scale for each block.
+template <std::size_t Size, class Code, std::size_t BlockSize = 64>
+class codebook_matrix {
+ public:
+  FEWBITS_INLINE constexpr codebook_matrix(const packed_span<const Code>& codes,
+                                           const codebook<Size>& book,
+                                           array_view<const float> scales, std::size_t rows,
+                                           std::size_t cols)
+      : codes_(codes), book_(book), scales_(scales), rows_(rows), cols_(cols) {
+    FEWBITS_ASSERT(
+        codes.size() == rows * cols && scales.size() == detail::groups_of(rows * cols, BlockSize),
+        "codebook_matrix: %zu codes and %zu scales for %zu x %zu", codes.size(), scales.size(),
+        rows, cols);
+  }
+
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t rows() const { return rows_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t cols() const { return cols_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr const packed_span<const Code>& codes() const {
+    return codes_;
+  }
+  [[nodiscard]] FEWBITS_INLINE constexpr const codebook<Size>& book() const { return book_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr array_view<const float> scales() const { return scales_; }
+
+ private:
+  packed_span<const Code> codes_;
+  codebook<Size> book_;
+  array_view<const float> scales_;
+  std::size_t rows_, cols_;
+};
+template <packed_range Range, std::size_t Size, class Scales>
+codebook_matrix(Range&&, const codebook<Size>&, Scales&&, std::size_t, std::size_t)
+    -> codebook_matrix<Size, typename std::remove_cvref_t<Range>::value_type>;
+
+/// A rows x cols matrix of ggml's blocks; each row is ggml_bytes(Format, cols) bytes.
+///
+/// Errors: requires rows of that size.
+template <ggml_format Format>
+class ggml_matrix {
+ public:
+  FEWBITS_INLINE constexpr ggml_matrix(array_view<const unsigned char> blocks, std::size_t rows,
+                                       std::size_t cols)
+      : blocks_(blocks.data()), rows_(rows), cols_(cols) {
+    FEWBITS_ASSERT(blocks.size() == rows * ggml_bytes(Format, cols),
+                   "ggml_matrix: %zu bytes for %zu x %zu", blocks.size(), rows, cols);
+  }
+
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t rows() const { return rows_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr std::size_t cols() const { return cols_; }
+  [[nodiscard]] FEWBITS_INLINE constexpr const unsigned char* row(std::size_t i) const {
+    return blocks_ + i * ggml_bytes(Format, cols_);
+  }
+
+ private:
+  const unsigned char* blocks_;
+  std::size_t rows_, cols_;
+};
+
+namespace detail {
+
+/// `count` numbers of a row from element `begin` on, as `dequantize` writes them.
+template <class Matrix, isa Isa>
+struct row_decoder;
+
+/// Elements of a row of blocks, of which `decode(first, count, dst)` writes those from `first` on, a
+/// multiple of `Unit`.
+template <std::size_t Unit, class Decode>
+FEWBITS_INLINE void decode_from(std::size_t begin, float* dst, std::size_t count,
+                                const Decode& decode) {
+  const std::size_t skipped = begin % Unit;
+  if (skipped != 0) {
+    float unit[Unit];
+    const std::size_t rest = Unit - skipped;
+    const std::size_t some = count < rest ? count : rest;
+    decode(begin - skipped, skipped + some, unit);
+    __builtin_memcpy(dst, unit + skipped, some * sizeof(float));
+    begin += some;
+    dst += some;
+    count -= some;
+  }
+  if (count != 0) decode(begin, count, dst);
+}
+
+template <class Codes, class Parameters, isa Isa>
+struct row_decoder<quantized_matrix<Codes, Parameters>, Isa> {
+  static void run(const quantized_matrix<Codes, Parameters>& matrix, std::size_t row,
+                  std::size_t begin, float* dst, std::size_t count) {
+    const default_control_word<Isa> control_word;
+    kernel_of<Parameters, Isa>::to_floats(matrix.codes().row(row), dst, begin, begin + count, row,
+                                          matrix.cols(), pointers_to(matrix.parameters()));
+  }
+};
+
+template <class Format, isa Isa>
+struct row_decoder<block_span<Format>, Isa> {
+  using format = std::remove_const_t<Format>;
+  static constexpr std::size_t size = format::block_size;
+  static constexpr std::size_t width =
+      static_cast<std::size_t>(packed_bits<typename format::element_type>);
+  /// Elements that begin a byte and a block.
+  static constexpr std::size_t unit = size * width % 8 == 0 ? size : 8 * size;
+
+  static void run(const block_span<Format>& blocks, std::size_t row, std::size_t begin, float* dst,
+                  std::size_t count) {
+    const unsigned char* const elements = blocks.row_elements(row).data();
+    const typename format::scale_type* const scales = blocks.row_scales(row);
+    decode_from<unit>(begin, dst, count, [&](std::size_t first, std::size_t some, float* out) {
+      block_kernel<format, scale_rule::floor, Isa>::decode(
+          elements + first / 8 * width + first % 8 * width / 8, scales + first / size, some,
+          blocks.tensor_scale(), out);
+    });
+  }
+};
+
+template <std::size_t Size, class Code, std::size_t BlockSize, isa Isa>
+struct row_decoder<codebook_matrix<Size, Code, BlockSize>, Isa> {
+  static void run(const codebook_matrix<Size, Code, BlockSize>& matrix, std::size_t row,
+                  std::size_t begin, float* dst, std::size_t count) {
+    const packed_span<const Code>& codes = matrix.codes();
+    std::size_t first = row * matrix.cols() + begin;
+    while (count != 0) {
+      const std::size_t rest = BlockSize - first % BlockSize;
+      const std::size_t some = count < rest ? count : rest;
+      unsigned char bytes[BlockSize];
+      if constexpr (packed_bits<Code> == 8) {
+        __builtin_memcpy(bytes, codes.data() + codes.offset() + first, some);
+      } else {
+        packing<packed_bits<Code>, Isa>::unpack(codes.data(), codes.offset() + first, bytes, some);
+      }
+      codebook_kernel<Size, BlockSize, Isa>::decode(matrix.book(), bytes, some,
+                                                    matrix.scales()[first / BlockSize], dst);
+      first += some;
+      dst += some;
+      count -= some;
+    }
+  }
+};
+
+template <ggml_format Format, isa Isa>
+struct row_decoder<ggml_matrix<Format>, Isa> {
+  static void run(const ggml_matrix<Format>& matrix, std::size_t row, std::size_t begin, float* dst,
+                  std::size_t count) {
+    const unsigned char* const blocks = matrix.row(row);
+    decode_from<32>(begin, dst, count, [&](std::size_t first, std::size_t some, float* out) {
+      ggml_kernel<Format, Isa>::decode(blocks + first / 32 * block_bytes(Format), some, out);
+    });
+  }
+};
+
+/// The source of such a matrix.
+template <class Matrix>
+struct decoded_source {
+  static constexpr compute_kind kind = compute_kind::fp32_fma;
+  Matrix matrix;
+
+  template <class To, isa Isa>
+  FEWBITS_INLINE void read(std::size_t row, std::size_t begin, To* dst, std::size_t count) const {
+    if constexpr (std::is_same_v<To, float>) {
+      row_decoder<Matrix, Isa>::run(matrix, row, begin, dst, count);
+    } else {
+      constexpr std::size_t chunk = 256;
+      float floats[chunk];
+      for (std::size_t i = 0; i < count; i += chunk) {
+        const std::size_t some = count - i < chunk ? count - i : chunk;
+        row_decoder<Matrix, Isa>::run(matrix, row, begin + i, floats, some);
+        convert_run<cast_policy{}, Isa>(static_cast<const float*>(floats), dst + i, some);
+      }
+    }
+  }
+  template <class To>
+  FEWBITS_INLINE static constexpr std::uint32_t surplus() {
+    return 0;
+  }
+};
+
+template <class Matrix>
+struct decoded_matrix {
+  using type = decoded_source<Matrix>;
+  FEWBITS_INLINE static constexpr type of(const Matrix& matrix) { return {matrix}; }
+};
+template <class Codes, class Parameters>
+struct source_of_matrix<quantized_matrix<Codes, Parameters>>
+    : decoded_matrix<quantized_matrix<Codes, Parameters>> {};
+template <class Format>
+struct source_of_matrix<block_span<Format>> : decoded_matrix<block_span<Format>> {};
+template <std::size_t Size, class Code, std::size_t BlockSize>
+struct source_of_matrix<codebook_matrix<Size, Code, BlockSize>>
+    : decoded_matrix<codebook_matrix<Size, Code, BlockSize>> {};
+template <ggml_format Format>
+struct source_of_matrix<ggml_matrix<Format>> : decoded_matrix<ggml_matrix<Format>> {};
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
