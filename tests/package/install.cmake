@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Installs into STAGE, then moves the result to MOVED: nothing may depend on where it was installed.
+# Installs into STAGE, then moves the result to MOVED: nothing may depend on where it was installed. Makes
+# the archive STAGE.tar.gz, as a release is.
 cmake_minimum_required(VERSION 3.23)
 file(REMOVE_RECURSE "${STAGE}" "${MOVED}")
 execute_process(COMMAND "${CMAKE_COMMAND}" --install "${BUILD_DIR}" --prefix "${STAGE}"
@@ -29,3 +30,6 @@ file(READ "${MOVED}/share/cmake/fewbits/fewbitsConfig.cmake" config)
 if(NOT config MATCHES "INTERFACE_INCLUDE_DIRECTORIES")
   message(SEND_ERROR "fewbitsConfig.cmake does not set INTERFACE_INCLUDE_DIRECTORIES")
 endif()
+
+execute_process(COMMAND "${CMAKE_COMMAND}" -E tar czf "${STAGE}.tar.gz" CMakeLists.txt include LICENSE
+                WORKING_DIRECTORY "${SOURCE_DIR}" COMMAND_ERROR_IS_FATAL ANY)
