@@ -623,6 +623,15 @@ TEST(BlockScaled, ConvertsToHalfPrecision) {
     EXPECT_EQ(half[i].bits(), fb::fp16{back[i]}.bits());
     EXPECT_EQ(brain[i].bits(), fb::bf16{back[i]}.bits());
   }
+  // As a matrix with gaps.
+  std::vector<fb::fp16> rows(3 * 110);
+  std::vector<fb::fp32> single(300);
+  fb::dequantize(q, fb::matrix_view<fb::fp16>(rows.data(), 3, 100, 110));
+  fb::dequantize(q, fb::matrix_view<fb::fp32>(single.data(), 3, 100));
+  for (std::size_t i = 0; i < 300; ++i) {
+    EXPECT_EQ(rows[i / 100 * 110 + i % 100].bits(), half[i].bits());
+    EXPECT_EQ(static_cast<float>(single[i]), back[i]);
+  }
 }
 
 TEST(BlockScaled, KeepsAGivenTensorScale) {

@@ -197,7 +197,9 @@ struct run_kernel {
   static void stream(const unsigned char* src, std::size_t src_first, unsigned char* dst,
                      std::size_t dst_first, std::size_t count) {
     constexpr std::size_t bytes = streamed_chunk * dst_bits / 8;
-    const std::size_t head = elements_before_line(dst, dst_first);
+    // Short rows need not look for their first line.
+    const std::size_t head =
+        count < streamed_chunk ? 8 * line : elements_before_line(dst, dst_first);
     if (head == 8 * line || count < head + streamed_chunk) {
       run(src, src_first, dst, dst_first, count);
       return;

@@ -160,42 +160,42 @@ FEWBITS_INLINE void quantize_with_tensor_scale(const Src& src, const block_span<
 }
 
 /// Writes the numbers that blocks stand for: element * scale (exact for the formats of OCP MX), times
-/// the tensor scale, if any: one rounding in FP32 each. The sign of a tensor scale is ignored.
+/// the tensor scale, if any: one rounding in FP32 each; then converted to the elements of `dst` (nearest
+/// even). The sign of a tensor scale is ignored.
 ///
 /// Shape:  src and dst have the same rows and cols.
 /// NaN:    a scale or tensor scale that is NaN or infinite makes its numbers NaN, all with the same bits.
 /// Bits, Errors: as `quantize`.
-template <isa Isa = native, detail::any_blocks Blocks>
-FEWBITS_INLINE void dequantize(const Blocks& src, const matrix_view<float>& dst) {
+template <isa Isa = native, detail::any_blocks Blocks, floating Real>
+FEWBITS_INLINE void dequantize(const Blocks& src, const matrix_view<Real>& dst) {
   auto&& blocks = detail::span_of(src);
   using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
+  using kernel = detail::block_kernel<format, scale_rule::floor, Isa>;
   FEWBITS_ASSERT(blocks.rows() == dst.rows() && blocks.cols() == dst.cols(),
                  "dequantize: blocks are %zu x %zu, dst %zu x %zu", blocks.rows(), blocks.cols(),
                  dst.rows(), dst.cols());
-  for (std::size_t i = 0; i < dst.rows(); ++i)
-    detail::block_kernel<format, scale_rule::floor, Isa>::decode(blocks.row_elements(i).data(),
-                                                                 blocks.row_scales(i), dst.cols(),
-                                                                 blocks.tensor_scale(), dst.row(i));
+  for (std::size_t i = 0; i < dst.rows(); ++i) {
+    const unsigned char* const elements = blocks.row_elements(i).data();
+    if constexpr (std::is_same_v<Real, float>) {
+      kernel::decode(elements, blocks.row_scales(i), dst.cols(), blocks.tensor_scale(), dst.row(i));
+    } else if constexpr (std::is_same_v<Real, fp32>) {
+      kernel::decode(elements, blocks.row_scales(i), dst.cols(), blocks.tensor_scale(),
+                     reinterpret_cast<float*>(dst.row(i)));
+    } else {
+      kernel::decode_as(elements, blocks.row_scales(i), dst.cols(), blocks.tensor_scale(),
+                        dst.row(i));
+    }
+  }
 }
 
-/// The same to a range of src.size() numbers, row after row: `float`, or any float type, to which the
-/// FP32 numbers are converted (nearest even).
+/// The same to a range of src.size() numbers, row after row.
 template <isa Isa = native, detail::any_blocks Blocks, floating_range Dst>
 FEWBITS_INLINE void dequantize(const Blocks& src, Dst&& dst) {
   auto&& blocks = detail::span_of(src);
-  using format = typename std::remove_cvref_t<decltype(blocks)>::format_type;
-  using to = detail::element_of<Dst>;
-  const std::size_t cols = blocks.cols();
   FEWBITS_ASSERT(blocks.size() == detail::size_of(dst), "dequantize: %zu numbers for %zu x %zu",
-                 detail::size_of(dst), blocks.rows(), cols);
-  if constexpr (std::is_same_v<to, float> || std::is_same_v<to, fp32>) {
-    dequantize<Isa>(src, matrix_view<float>(detail::floats_of(dst), blocks.rows(), cols));
-  } else {
-    for (std::size_t i = 0; i < blocks.rows(); ++i)
-      detail::block_kernel<format, scale_rule::floor, Isa>::decode_as(
-          blocks.row_elements(i).data(), blocks.row_scales(i), cols, blocks.tensor_scale(),
-          detail::data_of(dst) + i * cols);
-  }
+                 detail::size_of(dst), blocks.rows(), blocks.cols());
+  dequantize<Isa>(src, matrix_view<detail::element_of<Dst>>(detail::data_of(dst), blocks.rows(),
+                                                            blocks.cols()));
 }
 
 }  // namespace FEWBITS_ABI
