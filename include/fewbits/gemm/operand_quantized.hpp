@@ -120,24 +120,26 @@ namespace detail {
 template <class Matrix, isa Isa>
 struct row_decoder;
 
-/// Elements of a row of blocks, of which `decode(first, count, dst)` writes those from `first` on, a
-/// multiple of `Unit`.
-template <std::size_t Unit, class Decode>
-FEWBITS_INLINE void decode_from(std::size_t begin, float* dst, std::size_t count,
-                                const Decode& decode) {
-  const std::size_t skipped = begin % Unit;
-  if (skipped != 0) {
-    float unit[Unit];
-    const std::size_t rest = Unit - skipped;
-    const std::size_t some = count < rest ? count : rest;
-    decode(begin - skipped, skipped + some, unit);
-    __builtin_memcpy(dst, unit + skipped, some * sizeof(float));
-    begin += some;
-    dst += some;
-    count -= some;
+/// The same for rows of blocks: `Rows` has `unit`, the elements that begin a block and a byte, and
+/// decode(matrix, row, first, count, dst) for `first` a multiple of it.
+template <class Matrix, class Rows>
+struct block_rows {
+  static void run(const Matrix& matrix, std::size_t row, std::size_t begin, float* dst,
+                  std::size_t count) {
+    constexpr std::size_t unit = Rows::unit;
+    const std::size_t skipped = begin % unit;
+    if (skipped != 0) {
+      float first[unit];
+      const std::size_t some = count < unit - skipped ? count : unit - skipped;
+      Rows::decode(matrix, row, begin - skipped, skipped + some, first);
+      __builtin_memcpy(dst, first + skipped, some * sizeof(float));
+      begin += some;
+      dst += some;
+      count -= some;
+    }
+    if (count != 0) Rows::decode(matrix, row, begin, count, dst);
   }
-  if (count != 0) decode(begin, count, dst);
-}
+};
 
 template <class Codes, class Parameters, isa Isa>
 struct row_decoder<quantized_matrix<Codes, Parameters>, Isa> {
@@ -150,23 +152,19 @@ struct row_decoder<quantized_matrix<Codes, Parameters>, Isa> {
 };
 
 template <class Format, isa Isa>
-struct row_decoder<block_span<Format>, Isa> {
+struct row_decoder<block_span<Format>, Isa>
+    : block_rows<block_span<Format>, row_decoder<block_span<Format>, Isa>> {
   using format = std::remove_const_t<Format>;
   static constexpr std::size_t size = format::block_size;
   static constexpr std::size_t width =
       static_cast<std::size_t>(packed_bits<typename format::element_type>);
-  /// Elements that begin a byte and a block.
   static constexpr std::size_t unit = size * width % 8 == 0 ? size : 8 * size;
 
-  static void run(const block_span<Format>& blocks, std::size_t row, std::size_t begin, float* dst,
-                  std::size_t count) {
-    const unsigned char* const elements = blocks.row_elements(row).data();
-    const typename format::scale_type* const scales = blocks.row_scales(row);
-    decode_from<unit>(begin, dst, count, [&](std::size_t first, std::size_t some, float* out) {
-      block_kernel<format, scale_rule::floor, Isa>::decode(
-          elements + first / 8 * width + first % 8 * width / 8, scales + first / size, some,
-          blocks.tensor_scale(), out);
-    });
+  FEWBITS_NOINLINE static void decode(const block_span<Format>& blocks, std::size_t row,
+                                      std::size_t first, std::size_t count, float* dst) {
+    block_kernel<format, scale_rule::floor, Isa>::decode(
+        blocks.row_elements(row).data() + first / unit * (unit * width / 8),
+        blocks.row_scales(row) + first / size, count, blocks.tensor_scale(), dst);
   }
 };
 
@@ -195,13 +193,14 @@ struct row_decoder<codebook_matrix<Size, Code, BlockSize>, Isa> {
 };
 
 template <ggml_format Format, isa Isa>
-struct row_decoder<ggml_matrix<Format>, Isa> {
-  static void run(const ggml_matrix<Format>& matrix, std::size_t row, std::size_t begin, float* dst,
-                  std::size_t count) {
-    const unsigned char* const blocks = matrix.row(row);
-    decode_from<32>(begin, dst, count, [&](std::size_t first, std::size_t some, float* out) {
-      ggml_kernel<Format, Isa>::decode(blocks + first / 32 * block_bytes(Format), some, out);
-    });
+struct row_decoder<ggml_matrix<Format>, Isa>
+    : block_rows<ggml_matrix<Format>, row_decoder<ggml_matrix<Format>, Isa>> {
+  static constexpr std::size_t unit = 32;
+
+  FEWBITS_NOINLINE static void decode(const ggml_matrix<Format>& matrix, std::size_t row,
+                                      std::size_t first, std::size_t count, float* dst) {
+    ggml_kernel<Format, Isa>::decode(matrix.row(row) + first / unit * block_bytes(Format), count,
+                                     dst);
   }
 };
 
