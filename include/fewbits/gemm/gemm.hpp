@@ -6,6 +6,7 @@
 #include <fewbits/exec/executor.hpp>
 #include <fewbits/gemm/driver.hpp>
 #include <fewbits/gemm/epilogue.hpp>
+#include <fewbits/gemm/gemv.hpp>
 #include <fewbits/gemm/operand.hpp>
 #include <fewbits/gemm/operand_quantized.hpp>
 #include <fewbits/gemm/pack.hpp>
@@ -61,6 +62,8 @@ struct tile_writer {
 template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
+  if (a.rows() <= detail::few_rows)
+    return detail::gemv_driver<Left, Right, Isa>::workspace_bytes(a.rows(), b.cols(), a.cols());
   return detail::gemm_driver<detail::gemm_kernel<Left, Right, Isa>>::workspace_bytes(
       a.rows(), b.cols(), a.cols());
 }
@@ -76,6 +79,7 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            k <= 131071 for int8 by int8. FP32 and BF16
 ///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
 ///            instruction set. A BF16 unit takes subnormal operands and sums as zero.
+///            With at most 8 rows, B is read once, unpacked, and BF16 goes to FP32.
 /// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is
 ///            nearest even with IEEE overflow. C of an integer product is int32 or, converted, any
 ///            float type.
@@ -93,6 +97,13 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
                  "gemm: workspace has %zu bytes of %zu", workspace.size(),
                  gemm_workspace_bytes<Isa>(a, b));
+  if (a.rows() <= detail::few_rows) {
+    using few = detail::gemv_driver<Left, Right, Isa>;
+    using writer = detail::tile_writer<Out, typename few::acc_type, few::nr, Epilogue, Isa>;
+    const writer output{c, epilogue};
+    few::run(runner, a, b, writer::store, &output, workspace.data());
+    return;
+  }
   using kernel = detail::gemm_kernel<Left, Right, Isa>;
   using left = detail::matrix_traits<Left>;
   using right = detail::matrix_traits<Right>;

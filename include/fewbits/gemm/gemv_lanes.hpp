@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// The arithmetic of products with few rows: vectors of elements of B, decoded in registers, times elements
+// of A.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/convert/lane_step.hpp>
+#include <fewbits/isa/byte_dot.hpp>
+#include <fewbits/isa/select.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+namespace detail {
+
+// Each has
+//   a_type, b_type, acc_type   elements of A as they were decoded, of B as they are read, sums;
+//   sums, factors              a vector of `lanes` sums, and one of A's or B's elements, `kr` a lane;
+//   nr = 4 lanes               columns that are worked on at a time;
+//   load(src, b)               4 * lanes * kr consecutive elements of B;
+//   load_rows(src, stride, b)  `nr` elements of each of kr rows of B, `stride` bytes apart: the kr of a
+//                              column in a lane, the columns in the order of `column(position)`;
+//   load_a(src), spread(src)   a vector of A's elements; kr elements in every lane;
+//   multiply_add(sum, a, b).
+
+template <class Number, std::size_t Lanes>
+struct gemv_floats {
+  using a_type = Number;
+  using acc_type = Number;
+  static constexpr std::size_t lanes = Lanes, kr = 1, nr = 4 * lanes;
+  typedef Number sums __attribute__((vector_size(sizeof(Number) * Lanes)));
+  using factors = sums;
+
+  FEWBITS_INLINE static factors load_a(const Number* src) {
+    factors x;
+    __builtin_memcpy(&x, src, sizeof(x));
+    return x;
+  }
+  FEWBITS_INLINE static factors spread(const Number* src) { return *src - factors{}; }
+  FEWBITS_INLINE static sums multiply_add(sums sum, factors a, factors b) { return a * b + sum; }
+  FEWBITS_INLINE static constexpr std::size_t column(std::size_t position) { return position; }
+};
+
+/// As many lanes as registers have; at least four, which compilers make of what they find.
+template <isa Isa>
+inline constexpr std::size_t gemv_fp32_lanes =
+    vec<Isa>::lanes < 4 ? 4 : static_cast<std::size_t>(vec<Isa>::lanes);
+
+/// FP32; elements of B are of any type that `lane_step` reads.
+template <class Element, isa Isa>
+struct gemv_fp32 : gemv_floats<float, gemv_fp32_lanes<Isa>> {
+  using base = gemv_floats<float, gemv_fp32_lanes<Isa>>;
+  using typename base::factors;
+  using b_type = Element;
+  using source = lane_source<std::conditional_t<std::is_same_v<Element, float>, fp32, Element>,
+                             fp32, cast_policy{}, Isa>;
+
+  FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4]) {
+    typename vec<Isa>::u32 x[base::nr / static_cast<std::size_t>(vec<Isa>::lanes)];
+    if constexpr (source::vectors == 4) {
+      source::load_all(src, x);
+      FEWBITS_UNROLL
+      for (std::size_t v = 0; v < 4; ++v) b[v] = bit_cast<factors>(x[v]);
+    } else {
+      for (std::size_t i = 0; i < base::nr; ++i) {
+        typename vec<Isa>::u32 one[1];
+        source::load_all(src + i * sizeof(Element), one);
+        x[i] = one[0];
+      }
+      __builtin_memcpy(b, x, sizeof(b));
+    }
+  }
+  FEWBITS_INLINE static void load_rows(const unsigned char* src, std::size_t, factors (&b)[4]) {
+    load(src, b);
+  }
+};
+
+/// FP64.
+template <isa Isa>
+struct gemv_fp64 : gemv_floats<double, gemv_fp32_lanes<Isa> / 2> {
+  using base = gemv_floats<double, gemv_fp32_lanes<Isa> / 2>;
+  using typename base::factors;
+  using b_type = double;
+
+  FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4]) {
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) {
+      factors x;
+      __builtin_memcpy(&x, src + v * sizeof(x), sizeof(x));
+      b[v] = x;
+    }
+  }
+  FEWBITS_INLINE static void load_rows(const unsigned char* src, std::size_t, factors (&b)[4]) {
+    load(src, b);
+  }
+};
+
+/// Bytes: `Left` elements of A times elements of B of the other signedness. `Flip` is what to xor four
+/// elements of B with to make them so.
+template <class Left, class Element, std::uint32_t Flip, isa Isa>
+struct gemv_int8 {
+  using a_type = Left;
+  using b_type = Element;
+  using acc_type = std::int32_t;
+  using op = byte_dot<Isa>;
+  using sums = typename op::words;
+  using factors = sums;
+  static constexpr std::size_t lanes = op::lanes, kr = 4, nr = 4 * lanes;
+
+  FEWBITS_INLINE static factors load_a(const Left* src) {
+    factors x;
+    __builtin_memcpy(&x, src, sizeof(x));
+    return x;
+  }
+  FEWBITS_INLINE static factors spread(const Left* src) {
+    std::uint32_t four;
+    __builtin_memcpy(&four, src, sizeof(four));
+    return factors{} + four;
+  }
+  FEWBITS_INLINE static sums multiply_add(sums sum, factors a, factors b) {
+    if constexpr (std::is_signed_v<Left>) {
+      return op::add(sum, b, a);
+    } else {
+      return op::add(sum, a, b);
+    }
+  }
+  FEWBITS_INLINE static factors load_one(const unsigned char* src) {
+    factors x;
+    __builtin_memcpy(&x, src, sizeof(x));
+    if constexpr (Flip != 0) x ^= Flip;
+    return x;
+  }
+  FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4]) {
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) b[v] = load_one(src + v * sizeof(factors));
+  }
+  FEWBITS_INLINE static void load_rows(const unsigned char* src, std::size_t stride,
+                                       factors (&b)[4]) {
+    FEWBITS_UNROLL
+    for (std::size_t r = 0; r < 4; ++r) b[r] = load_one(src + r * stride);
+    op::interleave(b);
+  }
+  FEWBITS_INLINE static constexpr std::size_t column(std::size_t position) {
+    const std::size_t vector = position / lanes;
+    const std::size_t lane = position % lanes;
+    return lane / 4 * 16 + 4 * vector + lane % 4;
+  }
+};
+
+}  // namespace detail
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// `byte_dot` of x86: with VNNI in one instruction, else in 16-bit products, which are exact too.
+#pragma once
+
+#include <fewbits/config.hpp>
+#include <fewbits/isa/byte_dot.hpp>
+#include <fewbits/isa/concepts.hpp>
+#include <fewbits/isa/x86_intrinsics.hpp>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fewbits {
+inline namespace FEWBITS_ABI {
+
+template <isa Isa>
+  requires has_avx2<Isa>
+struct byte_dot<Isa> {
+  static constexpr std::size_t lanes = 8;
+  typedef std::uint32_t words __attribute__((vector_size(32)));
+
+  FEWBITS_INLINE static __m256i in(words x) { return detail::bit_cast<__m256i>(x); }
+  FEWBITS_INLINE static words out(__m256i x) { return detail::bit_cast<words>(x); }
+
+  FEWBITS_INLINE static words add(words sum, words u, words s) {
+#if defined(__AVXVNNI__)
+    if constexpr (Isa.has(feature::avxvnni))
+      return out(_mm256_dpbusd_avx_epi32(in(sum), in(u), in(s)));
+#endif
+    const __m256i even = _mm256_madd_epi16(_mm256_and_si256(in(u), _mm256_set1_epi16(0xff)),
+                                           _mm256_srai_epi16(_mm256_slli_epi16(in(s), 8), 8));
+    const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(in(u), 8), _mm256_srai_epi16(in(s), 8));
+    return out(_mm256_add_epi32(in(sum), _mm256_add_epi32(even, odd)));
+  }
+  FEWBITS_INLINE static void interleave(words (&rows)[4]) {
+    const __m256i low01 = _mm256_unpacklo_epi8(in(rows[0]), in(rows[1]));
+    const __m256i low23 = _mm256_unpacklo_epi8(in(rows[2]), in(rows[3]));
+    const __m256i high01 = _mm256_unpackhi_epi8(in(rows[0]), in(rows[1]));
+    const __m256i high23 = _mm256_unpackhi_epi8(in(rows[2]), in(rows[3]));
+    rows[0] = out(_mm256_unpacklo_epi16(low01, low23));
+    rows[1] = out(_mm256_unpackhi_epi16(low01, low23));
+    rows[2] = out(_mm256_unpacklo_epi16(high01, high23));
+    rows[3] = out(_mm256_unpackhi_epi16(high01, high23));
+  }
+};
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+template <isa Isa>
+  requires has_avx512<Isa>
+struct byte_dot<Isa> {
+  static constexpr std::size_t lanes = 16;
+  typedef std::uint32_t words __attribute__((vector_size(64)));
+
+  FEWBITS_INLINE static __m512i in(words x) { return detail::bit_cast<__m512i>(x); }
+  FEWBITS_INLINE static words out(__m512i x) { return detail::bit_cast<words>(x); }
+
+  FEWBITS_INLINE static words add(words sum, words u, words s) {
+#if defined(__AVX512VNNI__)
+    if constexpr (has_avx512_vnni<Isa>) return out(_mm512_dpbusd_epi32(in(sum), in(u), in(s)));
+#endif
+    const __m512i even = _mm512_madd_epi16(_mm512_and_si512(in(u), _mm512_set1_epi16(0xff)),
+                                           _mm512_srai_epi16(_mm512_slli_epi16(in(s), 8), 8));
+    const __m512i odd = _mm512_madd_epi16(_mm512_srli_epi16(in(u), 8), _mm512_srai_epi16(in(s), 8));
+    return out(_mm512_add_epi32(in(sum), _mm512_add_epi32(even, odd)));
+  }
+  FEWBITS_INLINE static void interleave(words (&rows)[4]) {
+    const __m512i low01 = _mm512_unpacklo_epi8(in(rows[0]), in(rows[1]));
+    const __m512i low23 = _mm512_unpacklo_epi8(in(rows[2]), in(rows[3]));
+    const __m512i high01 = _mm512_unpackhi_epi8(in(rows[0]), in(rows[1]));
+    const __m512i high23 = _mm512_unpackhi_epi8(in(rows[2]), in(rows[3]));
+    rows[0] = out(_mm512_unpacklo_epi16(low01, low23));
+    rows[1] = out(_mm512_unpackhi_epi16(low01, low23));
+    rows[2] = out(_mm512_unpacklo_epi16(high01, high23));
+    rows[3] = out(_mm512_unpackhi_epi16(high01, high23));
+  }
+};
+#endif
+
+}  // namespace FEWBITS_ABI
+}  // namespace fewbits
