@@ -6,8 +6,17 @@
 //   fb::gemm(X, fb::transposed(W), Y);                              Y = X W^T
 //   fb::gemm(X, fb::transposed(W), Y, fb::scale_bias{.bias = b} | fb::relu{});
 //   fb::gemm(pool, X, fb::transposed(W), Y);                        same bits, the caller's threads
+//
+// W may be stored in few bits, n x k, one row an output; it is decoded exactly:
+//   fb::packed_matrix_view<const fb::int4> W{codes, n, k};                            or any packed format
+//   fb::quantized_matrix W{codes, fb::affine<fb::int4, fb::per_group<32>>{scales}};
+//   fb::block_span<const fb::mxfp4> W{elements, scales, n, k};
+//   fb::codebook_matrix W{codes, fb::nf4, scales, n, k};
+//   fb::ggml_matrix<fb::ggml_format::q4_0> W{blocks, n, k};
+//   fb::gemm(fb::rounded_to<fb::bf16>(X), fb::transposed(W8), Y);   FP32 by FP8 in the BF16 unit
 #pragma once
 
 #include <fewbits/convert.hpp>
 #include <fewbits/gemm/epilogue.hpp>
 #include <fewbits/gemm/gemm.hpp>
+#include <fewbits/gemm/operand_rounded.hpp>

@@ -377,6 +377,26 @@ TEST(GemmOperand, PropagatesNanAndInfinity) {
   is_wild = false;
 }
 
+TEST(GemmOperand, IsRoundedToAFormatByName) {
+  state = 4;
+  std::vector<float> x(9 * 70), w(5 * 70), y(9 * 5);
+  for (float& each : x) each = static_cast<float>(next_random() % 2001) / 128 - 8;
+  for (float& each : w) each = static_cast<float>(next_random() % 7) - 3;
+  // Also where rows are few.
+  for (const size_t m : {2U, 9U}) {
+    fb::gemm(fb::rounded_to<fb::bf16>(fb::matrix_view<const float>(x.data(), m, 70)),
+             fb::rounded_to<fb::bf16>(fb::transposed(fb::matrix_view<const float>(w, 5, 70))),
+             fb::matrix_view<float>(y.data(), m, 5));
+    for (size_t i = 0; i < m; ++i)
+      for (size_t j = 0; j < 5; ++j) {
+        float sum = 0;
+        for (size_t d = 0; d < 70; ++d)
+          sum += static_cast<float>(fb::bf16{x[i * 70 + d]}) * w[j * 70 + d];
+        ASSERT_EQ(y[i * 5 + j], sum);
+      }
+  }
+}
+
 TEST(GemmOperand, IsReadFromAnyElementOn) {
   state = 3;
   for (const operand& of : operands) {
