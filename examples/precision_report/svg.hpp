@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// A picture in SVG, built mark by mark. Colours are classes, which the page defines for light and dark.
+#pragma once
+
+#include <string>
+
+namespace demo {
+
+/// As printf.
+[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...);
+/// What HTML and SVG show as `plain`.
+std::string escaped(const std::string& plain);
+/// "10⁻³" for (10, -3).
+std::string power(int base, int exponent);
+
+enum class anchor { start, middle, end };
+
+class svg {
+ public:
+  /// `title` is read out instead of the picture.
+  svg(double width, double height, const std::string& title);
+
+  void line(double x1, double y1, double x2, double y2, const char* style);
+  /// `hint` is shown by the mouse.
+  void rect(double x, double y, double width, double height, const char* style,
+            const std::string& hint = {});
+  void circle(double x, double y, double radius, const char* style, const std::string& hint = {});
+  /// A square on its corner.
+  void diamond(double x, double y, double radius, const char* style);
+  void label(double x, double y, const std::string& plain, const char* style = "t",
+             anchor where = anchor::start);
+  /// The finished picture.
+  [[nodiscard]] std::string str() const { return body_ + "</svg>\n"; }
+
+ private:
+  void end_mark(const char* element, const std::string& hint);
+
+  std::string body_;
+};
+
+/// Pictures of the report.
+struct report;
+std::string error_chart(const report& all);
+std::string number_line_chart(const report& all);
+std::string range_chart(const report& all);
+std::string ladder_chart(const report& all);
+std::string memory_chart(const report& all);
+
+/// The class of the colour of a format: floats, integers, or blocks and codebooks.
+const char* family_of(const std::string& name);
+
+}  // namespace demo
