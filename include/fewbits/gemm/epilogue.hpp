@@ -13,6 +13,9 @@ inline namespace FEWBITS_ABI {
 /// An epilogue is a value with `apply(values, count, row, col)`, which changes `count` sums in place:
 /// those of row `row` of C from column `col` on, as float (double for FP64 products). It is called
 /// once for each sum, on a few columns at a time, while they are in the first-level cache.
+///
+/// One that needs the sums as they were accumulated has `read_sums(sums, values, count, row, col)` too,
+/// which makes the values that `apply` changes.
 template <class Epilogue>
 concept gemm_epilogue = requires(const Epilogue& epilogue, float* values, std::size_t index) {
   epilogue.apply(values, index, index, index);

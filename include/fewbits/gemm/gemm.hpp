@@ -45,7 +45,11 @@ struct tile_writer {
     } else {
       using value_type = std::conditional_t<std::is_same_v<Accumulator, double>, double, float>;
       value_type values[Nr];
-      for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
+      if constexpr (requires { epilogue.read_sums(sums, values, cols, row, col); }) {
+        epilogue.read_sums(sums, values, cols, row, col);
+      } else {
+        for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
+      }
       epilogue.apply(values, cols, row, col);
       if constexpr (format_of<Out> == format_of<value_type>) {
         __builtin_memcpy(out, values, cols * sizeof(Out));

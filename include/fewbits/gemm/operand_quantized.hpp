@@ -216,11 +216,11 @@ struct decoded_source {
       row_decoder<Matrix, Isa>::run(matrix, row, begin, dst, count);
     } else {
       constexpr std::size_t chunk = 256;
-      float floats[chunk];
+      float numbers[chunk];
       for (std::size_t i = 0; i < count; i += chunk) {
         const std::size_t some = count - i < chunk ? count - i : chunk;
-        row_decoder<Matrix, Isa>::run(matrix, row, begin + i, floats, some);
-        convert_run<cast_policy{}, Isa>(static_cast<const float*>(floats), dst + i, some);
+        row_decoder<Matrix, Isa>::run(matrix, row, begin + i, numbers, some);
+        convert_run<cast_policy{}, Isa>(static_cast<const float*>(numbers), dst + i, some);
       }
     }
   }
