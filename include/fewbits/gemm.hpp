@@ -19,4 +19,5 @@
 #include <fewbits/convert.hpp>
 #include <fewbits/gemm/epilogue.hpp>
 #include <fewbits/gemm/gemm.hpp>
+#include <fewbits/gemm/gemm_affine.hpp>
 #include <fewbits/gemm/operand_rounded.hpp>
