@@ -540,6 +540,49 @@ TEST(StochasticRanges, MayBePacked) {
   check_packed<fb::fp4_e2m1, fb::generic>();
 }
 
+// Elements are counted row by row, whatever lies between the rows; packed sources are unpacked.
+template <fb::isa Isa>
+void check_matrices() {
+  constexpr std::size_t rows = 37, cols = 2111, stride = 2131;
+  std::vector<fb::fp6_e3m2> codes(rows * cols);
+  random_words random(3);
+  for (fb::fp6_e3m2& x : codes)
+    x = fb::fp6_e3m2::from_bits(static_cast<unsigned char>(random() & 63));
+  std::vector<fb::fp4_e2m1> want(rows * cols);
+  fb::convert<fb::stochastic>(codes, want, fb::philox{6, 7});
+
+  std::vector<unsigned char> src(fb::packed_bytes<fb::fp6_e3m2>(rows * stride + 3));
+  std::vector<unsigned char> dst(fb::packed_bytes<fb::fp4_e2m1>(rows * stride + 1));
+  const fb::packed_matrix_view<fb::fp6_e3m2> in(src.data(), rows, cols, stride, 3);
+  fb::convert(codes, in);
+  const fb::packed_matrix_view<const fb::fp6_e3m2> from(src.data(), rows, cols, stride, 3);
+  for (const bool by_tasks : {false, true}) {
+    std::fill(dst.begin(), dst.end(), untouched);
+    const fb::packed_matrix_view<fb::fp4_e2m1> to(dst.data(), rows, cols, stride, 1);
+    if (by_tasks) {
+      fb::convert<fb::stochastic, Isa>(runner::executor(runner::order::reverse), from, to,
+                                       fb::philox{6, 7});
+    } else {
+      fb::convert<fb::stochastic, Isa>(from, to, fb::philox{6, 7});
+    }
+    for (std::size_t i = 0; i < rows; ++i) {
+      for (std::size_t j = 0; j < cols; ++j)
+        ASSERT_EQ(code_of(fb::fp4_e2m1{to(i, j)}), code_of(want[i * cols + j])) << i << ", " << j;
+      if (i + 1 != rows) {
+        const fb::packed_span<const fb::fp4_e2m1> gap(dst.data(), stride - cols,
+                                                      1 + i * stride + cols);
+        for (std::size_t j = 0; j < gap.size(); ++j)
+          ASSERT_EQ(code_of(fb::fp4_e2m1{gap[j]}), (1 + i * stride + cols + j) % 2 == 0 ? 5U : 10U);
+      }
+    }
+  }
+}
+
+TEST(StochasticRanges, MayBeMatricesAndComeFromPackedElements) {
+  check_matrices<fb::native>();
+  check_matrices<fb::generic>();
+}
+
 constexpr bool agrees_in_constant_expressions() {
   const std::array<float, 5> src = {1.0f, 1.001953125f, -3.3f, 1e9f, 1e-9f};
   std::array<fb::bf16, 5> dst{};

@@ -150,14 +150,19 @@ FEWBITS_INLINE void check_overlap([[maybe_unused]] const row_pairs& pairs,
       static_cast<const void*>(pairs.dst), static_cast<const void*>(pairs.src));
 }
 
-template <cast_policy Policy, isa Isa, class Src, class Dst>
-using run_kernel_for =
-    run_kernel<as_class<std::remove_const_t<typename Src::element_type>>, element_bits<Src>(),
-               as_class<typename Dst::element_type>, element_bits<Dst>(), Policy, Isa>;
+/// For two matrix views: `Conversion` of the classes of their elements.
+template <template <class, class, cast_policy, isa> class Conversion, cast_policy Policy, isa Isa,
+          class Src, class Dst>
+struct conversion_of {
+  using from = as_class<std::remove_const_t<typename Src::element_type>>;
+  using to = as_class<typename Dst::element_type>;
+  using type = Conversion<from, to, Policy, Isa>;
+  using runs = element_runs<from, element_bits<Src>(), to, element_bits<Dst>(), type, Isa>;
+};
 
-template <class Kernel>
+template <class Runs>
 FEWBITS_INLINE bool is_streamed(const row_pairs& pairs, non_temporal stores) {
-  return (pairs.rows * pairs.cols * Kernel::dst_bits + 7) / 8 >= stores.from_bytes;
+  return (pairs.rows * pairs.cols * Runs::dst_bits + 7) / 8 >= stores.from_bytes;
 }
 
 /// Matrices of one shape.
@@ -175,10 +180,12 @@ FEWBITS_INLINE constexpr void convert_matrix(const Src& src, const Dst& dst, non
   if (__builtin_is_constant_evaluated()) {
     convert_scalars<Policy>(src, dst);
   } else {
-    using kernel = run_kernel_for<Policy, Isa, Src, Dst>;
+    using conversion = conversion_of<plain_conversion, Policy, Isa, Src, Dst>;
+    using runs = typename conversion::runs;
     const row_pairs pairs = pair_rows(src, dst);
     check_overlap(pairs, element_bits<Src>(), element_bits<Dst>(), false);
-    kernel::run_rows(pairs, 0, pairs.rows, is_streamed<kernel>(pairs, stores));
+    runs::run_rows(pairs, 0, pairs.rows, is_streamed<runs>(pairs, stores),
+                   typename conversion::type{});
   }
 }
 template <cast_policy Policy, isa Isa, class Executor, class Src, class Dst>
@@ -187,10 +194,11 @@ FEWBITS_INLINE constexpr void convert_matrix_by_tasks(Executor& runner, const Sr
   if (__builtin_is_constant_evaluated()) {
     convert_scalars<Policy>(src, dst);
   } else {
-    using kernel = run_kernel_for<Policy, Isa, Src, Dst>;
+    using conversion = conversion_of<plain_conversion, Policy, Isa, Src, Dst>;
+    using runs = typename conversion::runs;
     const row_pairs pairs = pair_rows(src, dst);
     check_overlap(pairs, element_bits<Src>(), element_bits<Dst>(), true);
-    kernel::run_tasks(runner, pairs, is_streamed<kernel>(pairs, stores));
+    runs::run_tasks(runner, pairs, is_streamed<runs>(pairs, stores), typename conversion::type{});
   }
 }
 

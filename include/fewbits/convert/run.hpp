@@ -87,13 +87,21 @@ FEWBITS_INLINE constexpr bool is_overlap_defined(const row_pairs& pairs, std::in
          dst + last * dst_stride + dst_size <= src + last * src_stride + src_size;
 }
 
+/// A conversion of `count` elements in bytes of their own, the first of which has this index.
+template <class From, class To, cast_policy Policy, isa Isa>
+struct plain_conversion {
+  FEWBITS_INLINE void operator()(const unsigned char* src, unsigned char* dst, std::size_t count,
+                                 std::uint64_t) const {
+    convert_kernel<From, To, Policy, Isa>::run(src, dst, count);
+  }
+};
+
 /// Elements of the classes `From` and `To`, of which element i of a memory begins at bit i * FromBits or
 /// i * ToBits of it: fewer than 8 for packed elements.
-template <class From, int FromBits, class To, int ToBits, cast_policy Policy, isa Isa>
-struct run_kernel {
+template <class From, int FromBits, class To, int ToBits, class Conversion, isa Isa>
+struct element_runs {
   static constexpr std::size_t src_bits = FromBits, dst_bits = ToBits;
   static constexpr bool is_src_packed = FromBits < 8, is_dst_packed = ToBits < 8;
-  using kernel = convert_kernel<From, To, Policy, Isa>;
 
   /// Elements that are converted at once through a buffer of codes.
   static constexpr std::size_t chunk = 4096;
@@ -105,37 +113,41 @@ struct run_kernel {
   static constexpr std::size_t part = 65536;
 
   static void run(const unsigned char* src, std::size_t src_first, unsigned char* dst,
-                  std::size_t dst_first, std::size_t count) {
+                  std::size_t dst_first, std::size_t count, const Conversion& conversion = {},
+                  std::uint64_t index = 0) {
     if constexpr (!is_src_packed && !is_dst_packed) {
-      kernel::run(src + src_first * sizeof(From), dst + dst_first * sizeof(To), count);
+      conversion(src + src_first * sizeof(From), dst + dst_first * sizeof(To), count, index);
     } else {
       // Eight packed elements begin on a byte, whatever their width: after the first chunk of dst, all
       // do. Chunks of other elements are as well aligned as dst is.
       std::size_t room = is_dst_packed ? chunk - dst_first % 8 : chunk;
       for (std::size_t i = 0; i < count; room = chunk) {
         const std::size_t size = count - i < room ? count - i : room;
-        run_chunk(src, src_first + i, dst, dst_first + i, size);
+        run_chunk(src, src_first + i, dst, dst_first + i, size, conversion, index + i);
         i += size;
       }
     }
   }
 
+  /// Elements count on from row to row, from `index` in row 0 on.
   static void run_rows(const row_pairs& pairs, std::size_t first, std::size_t last,
-                       bool is_streamed) {
+                       bool is_streamed, const Conversion& conversion, std::uint64_t index = 0) {
     for (std::size_t i = first; i < last; ++i) {
       const std::size_t src_first = pairs.src_offset + i * pairs.src_stride;
       const std::size_t dst_first = pairs.dst_offset + i * pairs.dst_stride;
+      const std::uint64_t its_index = index + i * pairs.cols;
       if (is_streamed) {
-        stream(pairs.src, src_first, pairs.dst, dst_first, pairs.cols);
+        stream(pairs.src, src_first, pairs.dst, dst_first, pairs.cols, conversion, its_index);
       } else {
-        run(pairs.src, src_first, pairs.dst, dst_first, pairs.cols);
+        run(pairs.src, src_first, pairs.dst, dst_first, pairs.cols, conversion, its_index);
       }
     }
     if (is_streamed) vec<Isa>::stream_fence();
   }
 
   template <class Executor>
-  static void run_tasks(Executor& runner, const row_pairs& pairs, bool is_streamed) {
+  static void run_tasks(Executor& runner, const row_pairs& pairs, bool is_streamed,
+                        const Conversion& conversion) {
     if (pairs.rows == 0 || pairs.cols == 0) return;
     if (pairs.rows == 1) {
       // Tasks meet where eight elements of dst begin, so that they share no byte.
@@ -151,21 +163,22 @@ struct run_kernel {
                             0,
                             1,
                             (end < pairs.cols ? end : pairs.cols) - begin};
-        run_rows(own, 0, 1, is_streamed);
+        run_rows(own, 0, 1, is_streamed, conversion, begin);
       });
     } else {
       const std::size_t unit = rows_of_task(pairs);
       runner.parallel_for((pairs.rows + unit - 1) / unit, [&](std::size_t task) {
         const std::size_t begin = task * unit;
         const std::size_t rest = pairs.rows - begin;
-        run_rows(pairs, begin, begin + (rest < unit ? rest : unit), is_streamed);
+        run_rows(pairs, begin, begin + (rest < unit ? rest : unit), is_streamed, conversion);
       });
     }
   }
 
  private:
   static void run_chunk(const unsigned char* src, std::size_t src_first, unsigned char* dst,
-                        std::size_t dst_first, std::size_t count) {
+                        std::size_t dst_first, std::size_t count, const Conversion& conversion,
+                        std::uint64_t index) {
     alignas(line) unsigned char buffer[chunk];
     if constexpr (is_src_packed) {
       packing<FromBits, Isa>::unpack(src, src_first, buffer, count);
@@ -174,10 +187,10 @@ struct run_kernel {
       src += src_first * sizeof(From);
     }
     if constexpr (is_dst_packed) {
-      kernel::run(src, buffer, count);
+      conversion(src, buffer, count, index);
       packing<ToBits, Isa>::pack(buffer, dst, dst_first, count);
     } else {
-      kernel::run(src, dst + dst_first * sizeof(To), count);
+      conversion(src, dst + dst_first * sizeof(To), count, index);
     }
   }
 
@@ -195,30 +208,31 @@ struct run_kernel {
   /// sent a chunk after it was computed, so that its bytes need not be waited for; stores reach the
   /// cache in order, behind those under way to memory. Meanwhile what is read next is fetched.
   static void stream(const unsigned char* src, std::size_t src_first, unsigned char* dst,
-                     std::size_t dst_first, std::size_t count) {
+                     std::size_t dst_first, std::size_t count, const Conversion& conversion,
+                     std::uint64_t index) {
     constexpr std::size_t bytes = streamed_chunk * dst_bits / 8;
     // Short rows need not look for their first line.
     const std::size_t head =
         count < streamed_chunk ? 8 * line : elements_before_line(dst, dst_first);
     if (head == 8 * line || count < head + streamed_chunk) {
-      run(src, src_first, dst, dst_first, count);
+      run(src, src_first, dst, dst_first, count, conversion, index);
       return;
     }
-    run(src, src_first, dst, dst_first, head);
+    run(src, src_first, dst, dst_first, head, conversion, index);
     alignas(line) unsigned char buffers[2][bytes];
     unsigned char* target = dst + (dst_first + head) * dst_bits / 8;
     std::size_t turn = 0, i = head;
-    run(src, src_first + i, buffers[0], 0, streamed_chunk);
+    run(src, src_first + i, buffers[0], 0, streamed_chunk, conversion, index + i);
     for (i += streamed_chunk; i + streamed_chunk <= count; i += streamed_chunk) {
       turn ^= 1;
-      run(src, src_first + i, buffers[turn], 0, streamed_chunk);
+      run(src, src_first + i, buffers[turn], 0, streamed_chunk, conversion, index + i);
       send<bytes>(buffers[turn ^ 1], target,
                   reinterpret_cast<std::uintptr_t>(src) +
                       (src_first + i + 2 * streamed_chunk) * src_bits / 8);
       target += bytes;
     }
     send<bytes>(buffers[turn], target, reinterpret_cast<std::uintptr_t>(src));
-    run(src, src_first + i, dst, dst_first + i, count - i);
+    run(src, src_first + i, dst, dst_first + i, count - i, conversion, index + i);
   }
 
   template <std::size_t Bytes>
@@ -246,6 +260,10 @@ struct run_kernel {
     return unit * (units == 0 ? 1 : units);
   }
 };
+
+template <class From, int FromBits, class To, int ToBits, cast_policy Policy, isa Isa>
+using run_kernel =
+    element_runs<From, FromBits, To, ToBits, plain_conversion<From, To, Policy, Isa>, Isa>;
 
 }  // namespace detail
 }  // namespace FEWBITS_ABI

@@ -12,7 +12,6 @@
 #include <fewbits/convert/convert.hpp>
 #include <fewbits/convert/kernel.hpp>
 #include <fewbits/convert/lane_step.hpp>
-#include <fewbits/convert/packing.hpp>
 #include <fewbits/convert/random_lanes.hpp>
 #include <fewbits/convert/run.hpp>
 #include <fewbits/convert/stochastic_codec.hpp>
@@ -117,50 +116,19 @@ struct stochastic_kernel {
   }
 };
 
-/// Elements of the classes `From`, in bytes of their own, and `To`, of which element i begins at bit
-/// i * ToBits of a memory: fewer than 8 for packed elements.
-template <class From, class To, int ToBits, cast_policy Policy, isa Isa>
-struct stochastic_runs {
-  static constexpr bool is_packed = ToBits < 8;
-  /// Elements of a buffer, and of a task.
-  static constexpr std::size_t chunk = 4096, part = 65536;
+/// A conversion for `element_runs`: an element takes the word of its index.
+template <class From, class To, cast_policy Policy, isa Isa>
+struct stochastic_conversion {
+  std::uint64_t seed, offset;
 
-  const unsigned char* src;
-  unsigned char* dst;
-  std::size_t dst_first, count;
-  philox random;
-
-  FEWBITS_INLINE static void run_bytes(const unsigned char* src, unsigned char* dst,
-                                       std::size_t count, std::uint64_t seed,
-                                       std::uint64_t offset) {
+  FEWBITS_INLINE void operator()(const unsigned char* src, unsigned char* dst, std::size_t count,
+                                 std::uint64_t index) const {
     if constexpr (is_exact()) {
       convert_kernel<From, To, cast_policy{rounding::nearest_even, Policy.over}, Isa>::run(src, dst,
                                                                                            count);
     } else {
-      stochastic_kernel<From, To, Policy, Isa>::run(src, dst, count, seed, offset);
+      stochastic_kernel<From, To, Policy, Isa>::run(src, dst, count, seed, offset + index);
     }
-  }
-
-  /// Elements begin..end - 1.
-  FEWBITS_INLINE void run(std::size_t begin, std::size_t end) const {
-    const unsigned char* const from = src + begin * sizeof(From);
-    const std::uint64_t offset = random.offset + begin;
-    if constexpr (is_packed) {
-      run_packed(from, dst, dst_first + begin, end - begin, random.seed, offset);
-    } else {
-      run_bytes(from, dst + (dst_first + begin) * sizeof(To), end - begin, random.seed, offset);
-    }
-  }
-
-  // Tasks meet where eight elements of dst begin, so that they share no byte.
-  FEWBITS_INLINE std::size_t skip() const { return is_packed ? dst_first % 8 : 0; }
-  FEWBITS_INLINE std::size_t tasks() const {
-    return count == 0 ? 0 : (skip() + count - 1) / part + 1;
-  }
-  FEWBITS_INLINE void operator()(std::size_t task) const {
-    const std::size_t begin = task == 0 ? 0 : task * part - skip();
-    const std::size_t end = (task + 1) * part - skip();
-    run(begin, end < count ? end : count);
   }
 
  private:
@@ -171,81 +139,75 @@ struct stochastic_runs {
       return false;
     }
   }
-
-  static void run_packed(const unsigned char* src, unsigned char* dst, std::size_t dst_first,
-                         std::size_t count, std::uint64_t seed, std::uint64_t offset) {
-    unsigned char buffer[chunk];
-    std::size_t room = chunk - dst_first % 8;
-    for (std::size_t i = 0; i < count; room = chunk) {
-      const std::size_t size = count - i < room ? count - i : room;
-      run_bytes(src + i * sizeof(From), buffer, size, seed, offset + i);
-      packing<ToBits, Isa>::pack(buffer, dst, dst_first + i, size);
-      i += size;
-    }
-  }
 };
 
-/// The whole of two ranges.
-template <cast_policy Policy, isa Isa, class From, class Dst>
-FEWBITS_INLINE auto make_stochastic_runs(const From* src, const Dst& dst, const philox& random) {
+/// Matrices of one shape, in constant expressions.
+template <cast_policy Policy, class Src, class Dst>
+FEWBITS_INLINE constexpr void convert_scalars(const Src& src, const Dst& dst,
+                                              const philox& random) {
+  using from = std::remove_const_t<typename Src::element_type>;
   using to = typename Dst::element_type;
-  return stochastic_runs<as_class<From>, as_class<to>, element_bits<Dst>(), Policy, Isa>{
-      reinterpret_cast<const unsigned char*>(src), const_cast<unsigned char*>(bytes_of(dst)),
-      offset_of(dst), dst.cols(), random};
+  for (std::size_t i = 0; i < src.rows(); ++i)
+    for (std::size_t j = 0; j < src.cols(); ++j)
+      dst(i, j) =
+          convert<to, Policy>(static_cast<from>(src(i, j)), random.word(i * src.cols() + j));
 }
 
-/// A range to be written: contiguous or packed.
 template <class Range>
-concept stochastic_destination = convertible_to_range<Range> && !is_matrix<Range>;
-
-template <class Src, class Dst>
-FEWBITS_INLINE void check_stochastic_overlap(const Src& src, Dst& dst, bool in_any_order) {
-  check_overlap(pair_rows(matrix_of(src), matrix_of(dst)), element_bits<matrix_type<const Src>>(),
-                element_bits<matrix_type<Dst>>(), in_any_order);
-}
+concept floating_elements =
+    floating<std::remove_const_t<typename detail::matrix_type<Range>::element_type>>;
 
 }  // namespace detail
 
 /// Writes each element of `src`, stochastically rounded, to the element of `dst` at the same place.
 ///
-/// Shape:    src.size() == dst.size(); any alignment, any element offset of packed elements, whose
-///           neighbours keep their bits.
-/// Overlap:  the ranges may be the same memory if the elements of `dst` are no wider than those of `src`
-///           and both start at the same place; else none.
-/// Rounding: Policy.round, once, whatever the pair. Element i takes `random.word(i)`, so a range converted
-///           in parts, each with its own offset, has the same results.
+/// Shape, Overlap: as for the other rounding modes. `src` has floats.
+/// Rounding: Policy.round, once, whatever the pair. Element i, those of a matrix counted row by row, takes
+///           `random.word(i)`, so a range converted in parts, each with its own offset, has the same
+///           results.
 /// Overflow: Policy.over; see `overflow`. Integers and NaN as in the conversion of one number.
 /// Bits:     those of `convert<To, Policy>(x, random.word(i))` for each element, on every instruction
 ///           set, for every length, whatever the floating-point control word is.
-/// Errors:   none at run time. Requires equal sizes.
+/// Errors:   none at run time. Requires fitting shapes and no other overlap.
 /// Source:   P3109 interim report 4.0; `philox`.
-template <cast_policy Policy, isa Isa = native, floating_range Src,
-          detail::stochastic_destination Dst>
-  requires(is_stochastic(Policy.round))
+template <cast_policy Policy, isa Isa = native, convertible_range Src, convertible_to_range Dst>
+  requires(is_stochastic(Policy.round) && detail::floating_elements<const Src>)
 FEWBITS_INLINE constexpr void convert(const Src& src, Dst&& dst, const philox& random) {
-  const auto to = detail::matrix_of(dst);
+  const auto from = detail::matrix_beside(src, dst);
+  const auto to = detail::matrix_beside(dst, src);
   detail::check_shapes(src, dst);
   if (__builtin_is_constant_evaluated()) {
-    using element = typename decltype(detail::matrix_of(dst))::element_type;
-    for (std::size_t i = 0; i < to.cols(); ++i)
-      to(0, i) = convert<element, Policy>(detail::data_of(src)[i], random.word(i));
+    detail::convert_scalars<Policy>(from, to, random);
   } else {
-    detail::check_stochastic_overlap(src, dst, false);
-    detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src), to, random).run(0, to.cols());
+    using from_type = std::remove_const_t<decltype(from)>;
+    using to_type = std::remove_const_t<decltype(to)>;
+    using conversion =
+        detail::conversion_of<detail::stochastic_conversion, Policy, Isa, from_type, to_type>;
+    const detail::row_pairs pairs = detail::pair_rows(from, to);
+    detail::check_overlap(pairs, detail::element_bits<from_type>(), detail::element_bits<to_type>(),
+                          false);
+    conversion::runs::run_rows(pairs, 0, pairs.rows, false,
+                               typename conversion::type{random.seed, random.offset});
   }
 }
 
 /// The same by the tasks of an executor, 65536 elements each, which does not change a bit of the result.
-/// The ranges may be the same memory only if their elements are equally wide.
-template <cast_policy Policy, isa Isa = native, executor Executor, floating_range Src,
-          detail::stochastic_destination Dst>
-  requires(is_stochastic(Policy.round))
+template <cast_policy Policy, isa Isa = native, executor Executor, convertible_range Src,
+          convertible_to_range Dst>
+  requires(is_stochastic(Policy.round) && detail::floating_elements<const Src>)
 FEWBITS_INLINE void convert(Executor&& runner, const Src& src, Dst&& dst, const philox& random) {
+  const auto from = detail::matrix_beside(src, dst);
+  const auto to = detail::matrix_beside(dst, src);
   detail::check_shapes(src, dst);
-  detail::check_stochastic_overlap(src, dst, true);
-  const auto runs = detail::make_stochastic_runs<Policy, Isa>(detail::data_of(src),
-                                                              detail::matrix_of(dst), random);
-  runner.parallel_for(runs.tasks(), runs);
+  using from_type = std::remove_const_t<decltype(from)>;
+  using to_type = std::remove_const_t<decltype(to)>;
+  using conversion =
+      detail::conversion_of<detail::stochastic_conversion, Policy, Isa, from_type, to_type>;
+  const detail::row_pairs pairs = detail::pair_rows(from, to);
+  detail::check_overlap(pairs, detail::element_bits<from_type>(), detail::element_bits<to_type>(),
+                        true);
+  conversion::runs::run_tasks(runner, pairs, false,
+                              typename conversion::type{random.seed, random.offset});
 }
 
 }  // namespace FEWBITS_ABI
