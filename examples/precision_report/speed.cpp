@@ -81,7 +81,7 @@ coded<Code> encoded(const inputs& from, std::size_t count) {
   return result;
 }
 
-/// How far some elements of the product of `from` (size x size) with itself are from the exact ones,
+/// How far some elements of X X^T, where X is size x size numbers of `from`, are from the exact ones,
 /// in the root mean square, as a part of these.
 template <class Sum>
 double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, double scale) {
@@ -94,7 +94,7 @@ double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, d
     long double exact = 0;
     for (std::size_t l = 0; l < size; ++l)
       exact += static_cast<long double>(from.exact[i * size + l]) *
-               static_cast<long double>(from.exact[l * size + j]);
+               static_cast<long double>(from.exact[j * size + l]);
     const long double difference =
         static_cast<long double>(product(i, j)) * static_cast<long double>(scale) - exact;
     error += difference * difference;
@@ -103,16 +103,18 @@ double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, d
   return static_cast<double>(std::sqrt(error / signal));
 }
 
-/// 10^9 multiplications and additions a second in A B. Memory that is passed in is not allocated anew
+/// 10^9 multiplications and additions a second in X W^T. Memory that is passed in is not allocated anew
 /// by every call.
-template <class Left, class Right, class Out>
-double product_speed(const effort& spent, const Left& a, const Right& b,
-                     const fb::matrix_view<Out>& c) {
-  std::vector<unsigned char> workspace(fb::gemm_workspace_bytes(a, b));
+template <class Element, class Sum>
+double product_speed(const effort& spent, const fb::matrix_view<const Element>& x,
+                     const fb::matrix_view<const Element>& weights,
+                     const fb::matrix_view<Sum>& sums) {
+  const auto turned = fb::transposed(weights);
+  std::vector<unsigned char> workspace(fb::gemm_workspace_bytes(x, turned));
   const double seconds = median_seconds(
-      spent, [&] { fb::gemm(fb::inline_executor{}, a, b, c, fb::identity{}, workspace); });
-  return 2e-9 * static_cast<double>(a.rows()) * static_cast<double>(a.cols()) *
-         static_cast<double>(b.cols()) / seconds;
+      spent, [&] { fb::gemm(fb::inline_executor{}, x, turned, sums, fb::identity{}, workspace); });
+  return 2e-9 * static_cast<double>(sums.rows()) * static_cast<double>(sums.cols()) *
+         static_cast<double>(x.cols()) / seconds;
 }
 
 template <class Element, class Sum>
@@ -121,15 +123,15 @@ void measure_products(const effort& spent, const inputs& from, speed_row& row) {
   const std::size_t depth = spent.depth;
   const coded<Element> coded = encoded<Element>(from, std::max(size * size, depth * depth));
   std::vector<Sum> sums(std::max(size * size, depth));
+  // As in a layer, X W^T: weights are stored outputs x inputs.
   const fb::matrix_view<const Element> square(coded.codes.data(), size, size);
   const fb::matrix_view<Sum> product(sums.data(), size, size);
   row.gemm = product_speed(spent, square, square, product);
   row.error = relative_error(from, product, coded.scale * coded.scale);
 
-  // As in a layer: the weights are stored outputs x inputs.
   const fb::matrix_view<const Element> weights(coded.codes.data(), depth, depth);
-  row.one_row = product_speed(spent, fb::matrix_view<const Element>(coded.codes.data(), 1, depth),
-                              fb::transposed(weights), fb::matrix_view<Sum>(sums.data(), 1, depth));
+  row.one_row = product_speed(spent, fb::matrix_view<const Element>(weights.data(), 1, depth),
+                              weights, fb::matrix_view<Sum>(sums.data(), 1, depth));
 
   using fb::compute_kind;
   constexpr compute_kind kind = fb::gemm_element<Element>::kind;
