@@ -89,6 +89,8 @@ bool compare_formats(const digits_file& file, const tensors<float>& first) {
   print("FP16, FP32 master weights, scaler", fp16);
   const run bf16 = train(plain_pass<fb::bf16>(), sharp_keeper<fb::bf16>(first), file, 40);
   print("BF16, FP32 master weights", bf16);
+  const run eight = train(plain_pass<fb::bf16>(), blockwise_keeper(first), file, 40);
+  print("BF16, FP32 weights, 8-bit moments", eight);
   const run fp8 = train(fp8_pass(), sharp_keeper<float>(first), file, 40);
   print("FP8, delayed scales, FP32 weights", fp8);
   const run nearest = train(plain_pass<fb::bf16>(), nearest_keeper(first), file, 40);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Ways to keep weights while AdamW adds small steps to them. Moments are FP32, but where it says so.
+// Ways to keep weights while AdamW adds small steps to them. Moments are FP32, but in one.
 #pragma once
 
 #include <fewbits/training.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#include <vector>
 
 #include "passes.hpp"
 
@@ -56,6 +58,34 @@ class sharp_keeper {
   tensors<float> master_;
   tensors<Working> working_;
   moments moments_;
+};
+
+/// Moments in 8 bits: those of the hidden layer's weights; other tensors are small, so they stay FP32.
+class blockwise_keeper {
+ public:
+  explicit blockwise_keeper(const tensors<float>& first)
+      : master_(first), working_(rounded<fb::bf16>(first)) {
+    for (int i = 0; i < first.count; ++i) {
+      first_[i].resize(fb::blockwise_moment_bytes(first.of[i].size()));
+      second_[i].resize(fb::blockwise_moment_bytes(first.of[i].size()));
+    }
+  }
+  const tensors<fb::bf16>& weights() const { return working_; }
+  void step(const tensors<float>& gradient) {
+    ++step_;
+    for (int i = 0; i < gradient.count; ++i) {
+      const std::size_t size = gradient.of[i].size();
+      fb::adamw_step(fb::master_weights(master_.of[i], working_.of[i]), gradient.of[i],
+                     fb::blockwise_moments(first_[i], size),
+                     fb::blockwise_moments(second_[i], size), adamw, step_);
+    }
+  }
+
+ private:
+  tensors<float> master_;
+  tensors<fb::bf16> working_;
+  std::vector<unsigned char> first_[4], second_[4];
+  std::uint64_t step_ = 0;
 };
 
 /// BF16 alone. A step below half an ulp of a weight is lost.

@@ -10,6 +10,7 @@
 //   scaler.update(found);
 #pragma once
 
+#include <fewbits/training/blockwise_moments.hpp>
 #include <fewbits/training/clip.hpp>
 #include <fewbits/training/fake_quantize.hpp>
 #include <fewbits/training/loss_scaler.hpp>

@@ -48,6 +48,13 @@ inline double use_optimizers(float (&gradient)[64]) {
   fb::adam_step(working, gradient, first, second, fb::adam_options{}, 2, random);
   fb::sgd_step(fb::compensated_weights(working, rest), gradient, first, fb::sgd_options{});
   fb::sgd_step(weights, gradient, fb::sgd_options{});
+  unsigned char eight[fb::blockwise_moment_bytes(64)] = {};
+  const fb::blockwise_moments moments(eight, 64);
+  const fb::inline_executor runner;
+  scaler.update(fb::unscale(runner, halves, scaler.scale(), gradient));
+  static_cast<void>(fb::clip_by_global_norm(runner, 1.0, gradient));
+  fb::adamw_step(runner, weights, gradient, moments, second, fb::adam_options{}, 3);
+  fb::sgd_step(runner, weights, gradient, moments, fb::sgd_options{}, random);
   return norm + static_cast<double>(scaler.scale());
 }
 

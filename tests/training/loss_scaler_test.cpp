@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "support/environment.hpp"
 #include "support/guard_page.hpp"
+#include "support/runner.hpp"
 
 namespace {
 
@@ -170,6 +171,25 @@ TEST(Unscale, FindsWhatIsNotFiniteAnywhere) {
   check_unscale<float, fb::generic>();
   check_unscale<fb::fp16, fb::generic>();
   check_unscale<fb::bf16, fb::generic>();
+}
+
+// Each of three tasks may find it.
+TEST(Unscale, ExecutorsChangeNothing) {
+  std::vector<fb::bf16> src(2 * 65536 + 300, fb::bf16{3.0f});
+  const std::vector<float> want(src.size(), 1.5f);
+  for (const runner::order how :
+       {runner::order::forward, runner::order::reverse, runner::order::two_threads}) {
+    const runner::executor executor(how);
+    std::vector<float> dst(src.size());
+    EXPECT_FALSE(fb::unscale(executor, src, 2, dst));
+    EXPECT_EQ(dst, want);
+    for (const std::size_t place : {std::size_t{0}, std::size_t{65536}, src.size() - 1}) {
+      src[place] = fb::bf16{HUGE_VALF};
+      EXPECT_TRUE(fb::unscale(executor, src, 2, dst));
+      EXPECT_EQ(dst[place], HUGE_VALF);
+      src[place] = fb::bf16{3.0f};
+    }
+  }
 }
 
 TEST(Unscale, IsOneProductRoundedOnce) {

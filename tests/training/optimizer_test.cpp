@@ -15,91 +15,14 @@
 #include "support/environment.hpp"
 #include "support/guard_page.hpp"
 #include "support/random_words.hpp"
+#include "support/runner.hpp"
+#include "training/optimizer_oracle.hpp"
 
 namespace {
 
 namespace fb = fewbits;
 
-std::uint32_t bits_of(float x) {
-  std::uint32_t bits;
-  std::memcpy(&bits, &x, sizeof(bits));
-  return bits;
-}
-float float_of(std::uint32_t bits) {
-  float x;
-  std::memcpy(&x, &bits, sizeof(x));
-  return x;
-}
-
-// What is stored to a volatile object is rounded, once.
-float add(float a, float b) {
-  volatile float r = a + b;
-  return r;
-}
-float sub(float a, float b) {
-  volatile float r = a - b;
-  return r;
-}
-float mul(float a, float b) {
-  volatile float r = a * b;
-  return r;
-}
-float quotient(float a, float b) {
-  volatile float r = a / b;
-  return r;
-}
-float root(float a) {
-  volatile double wide = std::sqrt(static_cast<double>(a));  // innocuous double rounding
-  return static_cast<float>(wide);
-}
-
-std::uint16_t nearest_bf16(float x) {
-  const std::uint32_t bits = bits_of(x);
-  if (x != x) return 0x7fc0;
-  return static_cast<std::uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-std::uint16_t stochastic_bf16(float x, std::uint32_t word) {
-  if (x != x) return 0x7fc0;
-  if (std::isinf(x)) return static_cast<std::uint16_t>(bits_of(x) >> 16);
-  return static_cast<std::uint16_t>((bits_of(x) + (word >> 16)) >> 16);
-}
-float of_bf16(std::uint16_t code) { return float_of(static_cast<std::uint32_t>(code) << 16); }
-
-/// An optimizer's numbers for one weight. `c` is what subtraction goes to.
-struct numbers {
-  float w, g, m, v, c;
-};
-
-enum class kind { sgd, sgd_momentum, nesterov, adam, adamw };
-double decay = 0.05;
-constexpr double rate = 0.01, beta1 = 0.9, beta2 = 0.99, momentum = 0.9;
-constexpr std::uint64_t step = 7;
-
-void reference(kind which, numbers& n) {
-  const auto f32 = [](double x) { return static_cast<float>(x); };
-  const float w = n.w;
-  if (decay == 0) {
-    // Not even a NaN of 0 * infinity.
-  } else if (which == kind::adamw) {
-    n.c = sub(n.c, mul(f32(rate * decay), w));
-  } else {
-    n.g = add(n.g, mul(f32(decay), w));
-  }
-  if (which == kind::adam || which == kind::adamw) {
-    n.m = add(n.m, mul(f32(1 - beta1), sub(n.g, n.m)));
-    n.v = add(n.v, mul(f32(1 - beta2), sub(mul(n.g, n.g), n.v)));
-    const float m = quotient(n.m, f32(1 - std::pow(beta1, static_cast<double>(step))));
-    const float v = quotient(root(n.v), root(f32(1 - std::pow(beta2, static_cast<double>(step)))));
-    n.c = sub(n.c, quotient(mul(f32(rate), m), add(v, 1e-8f)));
-    return;
-  }
-  float g = n.g;
-  if (which != kind::sgd) {
-    n.m = add(mul(f32(momentum), n.m), g);
-    g = which == kind::nesterov ? add(g, mul(f32(momentum), n.m)) : n.m;
-  }
-  n.c = sub(n.c, mul(f32(rate), g));
-}
+using namespace optimizer_oracle;
 
 template <fb::isa Isa, class Weights, class Gradients, class First, class Second, class... Random>
 void run(kind which, Weights&& weights, const Gradients& g, First&& m, Second&& v,
@@ -145,6 +68,15 @@ std::vector<numbers> make(std::size_t size, std::uint64_t seed, bool special) {
   return all;
 }
 
+template <class Element>
+std::uint16_t nearest(float x) {
+  return std::is_same_v<Element, fb::fp16> ? nearest_fp16(x) : nearest_bf16(x);
+}
+template <class Element>
+float value(std::uint16_t code) {
+  return std::is_same_v<Element, fb::fp16> ? of_fp16(code) : of_bf16(code);
+}
+
 /// Arrays that end at guard pages.
 template <class Element>
 class guarded {
@@ -152,11 +84,14 @@ class guarded {
   explicit guarded(std::size_t size)
       : memory_(most * 4),
         view_(reinterpret_cast<Element*>(memory_.ending(size * sizeof(Element))), size) {}
-  void set(std::size_t i, float x) {
+  /// What is stored of x.
+  float set(std::size_t i, float x) {
     if constexpr (sizeof(Element) == 4) {
       view_[i] = x;
+      return x;
     } else {
-      view_[i] = Element::from_bits(static_cast<std::uint16_t>(bits_of(x) >> 16));
+      view_[i] = Element::from_bits(nearest<Element>(x));
+      return value<Element>(view_[i].bits());
     }
   }
   std::uint32_t operator[](std::size_t i) const {
@@ -176,7 +111,7 @@ class guarded {
 template <class Element>
 std::uint32_t kept(float x) {
   if constexpr (sizeof(Element) == 4) return x == x ? bits_of(x) : 0x7fc00000;
-  return nearest_bf16(x);
+  return nearest<Element>(x);
 }
 template <class Element>
 std::uint32_t kept(float x, std::uint32_t word) {
@@ -184,20 +119,20 @@ std::uint32_t kept(float x, std::uint32_t word) {
   return stochastic_bf16(x, word);
 }
 
-/// Weights in FP32 with copies in BF16.
-template <fb::isa Isa, class Gradient, class First, class Second>
+/// Weights in FP32 with copies in 16 bits.
+template <fb::isa Isa, class Copy, class Gradient, class First, class Second>
 void check_master(kind which, std::size_t size, bool special) {
   std::vector<numbers> all = make(size, 3 * size + 1, special);
   guarded<float> w(size);
-  guarded<fb::bf16> copy(size);
+  guarded<Copy> copy(size);
   guarded<Gradient> g(size);
   guarded<First> m(size);
   guarded<Second> v(size);
   for (std::size_t i = 0; i < size; ++i) {
-    w.set(i, all[i].w);
-    g.set(i, all[i].g);
-    m.set(i, all[i].m);
-    v.set(i, all[i].v);
+    all[i].w = w.set(i, all[i].w);
+    all[i].g = g.set(i, all[i].g);
+    all[i].m = m.set(i, all[i].m);
+    all[i].v = v.set(i, all[i].v);
   }
   run<Isa>(which, fb::master_weights(w.view(), copy.view()), g.view(), m.view(), v.view());
   for (std::size_t i = 0; i < size; ++i) {
@@ -205,7 +140,7 @@ void check_master(kind which, std::size_t size, bool special) {
     n.c = n.w;
     reference(which, n);
     ASSERT_EQ(w[i], kept<float>(n.c)) << size << " " << i << " kind " << static_cast<int>(which);
-    ASSERT_EQ(copy[i], kept<fb::bf16>(n.c)) << size << " " << i;
+    ASSERT_EQ(copy[i], kept<Copy>(n.c)) << size << " " << i;
     ASSERT_EQ(m[i], which == kind::sgd ? kept<First>(all[i].m) : kept<First>(n.m)) << i;
     const bool is_adam = which == kind::adam || which == kind::adamw;
     ASSERT_EQ(v[i], is_adam ? kept<Second>(n.v) : kept<Second>(all[i].v)) << i;
@@ -241,35 +176,41 @@ void check_stochastic(kind which, std::size_t size, bool special) {
   }
 }
 
-template <fb::isa Isa>
+template <fb::isa Isa, class Weight>
 void check_compensated(kind which, std::size_t size, bool special) {
   std::vector<numbers> all = make(size, size + 200, special);
-  guarded<fb::bf16> w(size), c(size), m(size), v(size);
+  guarded<Weight> w(size), c(size), m(size), v(size);
   guarded<float> g(size);
   for (std::size_t i = 0; i < size; ++i) {
-    w.set(i, all[i].w);
-    c.set(i, all[i].c);
-    g.set(i, all[i].g);
-    m.set(i, all[i].m);
-    v.set(i, all[i].v);
+    all[i].w = w.set(i, all[i].w);
+    all[i].c = c.set(i, all[i].c);
+    all[i].g = g.set(i, all[i].g);
+    all[i].m = m.set(i, all[i].m);
+    all[i].v = v.set(i, all[i].v);
   }
   run<Isa>(which, fb::compensated_weights(w.view(), c.view()), g.view(), m.view(), v.view());
   for (std::size_t i = 0; i < size; ++i) {
     numbers n = all[i];
     reference(which, n);
-    const std::uint16_t rounded = nearest_bf16(add(n.w, n.c));
+    const std::uint16_t rounded = nearest<Weight>(add(n.w, n.c));
     ASSERT_EQ(w[i], rounded) << size << " " << i;
-    ASSERT_EQ(c[i], nearest_bf16(add(n.c, sub(n.w, of_bf16(rounded))))) << size << " " << i;
+    ASSERT_EQ(c[i], nearest<Weight>(add(n.c, sub(n.w, value<Weight>(rounded)))))
+        << size << " " << i;
+    ASSERT_EQ(m[i], which == kind::sgd ? kept<Weight>(all[i].m) : kept<Weight>(n.m)) << i;
+    const bool is_adam = which == kind::adam || which == kind::adamw;
+    ASSERT_EQ(v[i], is_adam ? kept<Weight>(n.v) : kept<Weight>(all[i].v)) << i;
   }
 }
 
 template <fb::isa Isa>
 void check_all(kind which, std::size_t size, bool special) {
-  check_master<Isa, float, float, float>(which, size, special);
-  check_master<Isa, fb::bf16, fb::bf16, float>(which, size, special);
+  check_master<Isa, fb::bf16, float, float, float>(which, size, special);
+  check_master<Isa, fb::bf16, fb::bf16, fb::bf16, float>(which, size, special);
+  check_master<Isa, fb::fp16, fb::fp16, float, fb::fp16>(which, size, special);
   check_stochastic<Isa, fb::bf16>(which, size, special);
   check_stochastic<Isa, float>(which, size, special);
-  check_compensated<Isa>(which, size, special);
+  check_compensated<Isa, fb::bf16>(which, size, special);
+  check_compensated<Isa, fb::fp16>(which, size, special);
 }
 
 TEST(Optimizer, AreTheFormulasForEveryLength) {
@@ -315,6 +256,33 @@ TEST(Optimizer, DoNotDependOnTheEnvironment) {
   }
   for (const std::vector<float>& each : got)
     EXPECT_EQ(std::memcmp(each.data(), want.data(), 4 * want.size()), 0);
+}
+
+/// Stochastic weights, then moments.
+template <class Executor>
+std::vector<fb::bf16> after_a_step(const Executor& executor) {
+  std::vector<float> g;
+  std::vector<fb::bf16> w, m, v;
+  for (const numbers& n : make(2 * 65536 + 37, 11, true)) {
+    g.push_back(n.g);
+    w.push_back(fb::bf16{n.w});
+    m.push_back(fb::bf16{n.m});
+    v.push_back(fb::bf16{n.v});
+  }
+  fb::adam_step(executor, w, g, m, v, fb::adam_options{}, 2, fb::philox{5, 3});
+  fb::sgd_step(executor, w, g, m, fb::sgd_options{0.1, 0.9}, fb::philox{6, 1});
+  fb::sgd_step(executor, w, g, fb::sgd_options{0.1});
+  w.insert(w.end(), m.begin(), m.end());
+  w.insert(w.end(), v.begin(), v.end());
+  return w;
+}
+
+TEST(Optimizer, ExecutorsChangeNothing) {
+  const std::vector<fb::bf16> want = after_a_step(fb::inline_executor{});
+  for (const runner::order how : {runner::order::reverse, runner::order::two_threads}) {
+    const std::vector<fb::bf16> got = after_a_step(runner::executor(how));
+    EXPECT_EQ(std::memcmp(got.data(), want.data(), 2 * want.size()), 0);
+  }
 }
 
 TEST(Optimizer, HalfPrecisionGradientsAndCopies) {

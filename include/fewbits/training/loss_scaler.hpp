@@ -4,9 +4,11 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/exec/executor.hpp>
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/training/lanes.hpp>
+#include <fewbits/training/tasks.hpp>
 #include <fewbits/value/convert_scalar.hpp>
 
 #include <cstddef>
@@ -143,6 +145,20 @@ struct unscale_kernel {
   }
 };
 
+template <class Element, isa Isa>
+struct unscale_tasks {
+  const unsigned char* src;
+  unsigned char* dst;
+  float scale;
+  unsigned char* found;
+
+  FEWBITS_INLINE void operator()(stretch of) const {
+    if (unscale_kernel<Element, Isa>::run(src + of.begin * sizeof(Element), dst + of.begin * 4,
+                                          of.count, scale))
+      __atomic_store_n(found, static_cast<unsigned char>(1), __ATOMIC_RELAXED);
+  }
+};
+
 }  // namespace detail
 
 /// Writes gradients divided by the loss scale to `dst`, as FP32, and returns whether any of `src` is
@@ -154,16 +170,25 @@ struct unscale_kernel {
 ///           even; exact for powers of two, but for subnormal results.
 /// NaN:      becomes the quiet NaN 0x7fc00000. All elements are written, whatever was found.
 /// Bits:     the same on every instruction set, whatever the floating-point control word is.
+/// Executor: tasks of 65536 elements; it does not change a bit of the result.
 /// Errors:   none at run time. Requires equal sizes.
 /// Source:   PyTorch's _amp_foreach_non_finite_check_and_unscale_.
-template <isa Isa = native, detail::training_range Src, detail::float_range Dst>
-[[nodiscard]] FEWBITS_INLINE bool unscale(const Src& src, float scale, Dst&& dst) {
+template <isa Isa = native, executor Executor, detail::training_range Src, detail::float_range Dst>
+[[nodiscard]] FEWBITS_INLINE bool unscale(Executor&& runner, const Src& src, float scale,
+                                          Dst&& dst) {
   FEWBITS_ASSERT(detail::size_of(src) == detail::size_of(dst),
                  "unscale: src has %zu elements, dst %zu", detail::size_of(src),
                  detail::size_of(dst));
-  return detail::unscale_kernel<detail::training_element_of<const Src>, Isa>::run(
+  unsigned char found = 0;
+  const detail::unscale_tasks<detail::training_element_of<const Src>, Isa> tasks{
       reinterpret_cast<const unsigned char*>(detail::data_of(src)),
-      reinterpret_cast<unsigned char*>(detail::data_of(dst)), detail::size_of(src), scale);
+      reinterpret_cast<unsigned char*>(detail::data_of(dst)), scale, &found};
+  detail::run_stretches(runner, detail::size_of(src), tasks);
+  return found != 0;
+}
+template <isa Isa = native, detail::training_range Src, detail::float_range Dst>
+[[nodiscard]] FEWBITS_INLINE bool unscale(const Src& src, float scale, Dst&& dst) {
+  return unscale<Isa>(inline_executor{}, src, scale, dst);
 }
 
 }  // namespace FEWBITS_ABI

@@ -3,12 +3,16 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/exec/executor.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/random/philox.hpp>
+#include <fewbits/training/blockwise_moments.hpp>
 #include <fewbits/training/lanes.hpp>
 #include <fewbits/training/master_weights.hpp>
 #include <fewbits/training/step_kernel.hpp>
+#include <fewbits/training/tasks.hpp>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -111,30 +115,63 @@ struct adam_rule {
   }
 };
 
+FEWBITS_INLINE stored_moments<fp32> no_moments() { return {nullptr, nullptr, 0}; }
+
+template <class... Others>
+FEWBITS_INLINE const philox& first_of(const philox& random, const Others&...) {
+  return random;
+}
+
+template <class Kernel, class Executor, class Options>
+FEWBITS_INLINE void run_in_tasks(Executor& runner, const step_arrays& arrays, std::size_t size,
+                                 const Options& options, std::uint64_t step, const philox& random) {
+  run_stretches(runner, size,
+                step_tasks<Kernel, Options>{arrays, options, step, random.seed, random.offset});
+}
+
 /// Checks the sizes and runs the kernel.
-template <class Rule, bool IsStochastic, isa Isa, class Weights, class Gradients, class First,
-          class Second>
-FEWBITS_INLINE void run_step(Weights& weights, const Gradients& gradients, First& first,
-                             Second& second, const typename Rule::options& options,
-                             std::uint64_t step, const philox& random) {
+template <class Rule, isa Isa, class Executor, class Weights, class Gradients, class First,
+          class Second, class... Random>
+FEWBITS_INLINE void run_step(Executor& runner, Weights& weights, const Gradients& gradients,
+                             const stored_moments<First>& first,
+                             const stored_moments<Second>& second,
+                             const typename Rule::options& options, std::uint64_t step,
+                             const Random&... random) {
+  constexpr bool is_stochastic = sizeof...(Random) != 0;
+  using gradient = training_element_of<const Gradients>;
   const auto of = stored(weights);
+  using of_weights = std::remove_const_t<decltype(of)>;
   const std::size_t size = size_of(gradients);
-  FEWBITS_ASSERT(of.size == size && (Rule::moment_count < 1 || size_of(first) == size) &&
-                     (Rule::moment_count < 2 || size_of(second) == size),
+  FEWBITS_ASSERT(of.size == size && (Rule::moment_count < 1 || first.size == size) &&
+                     (Rule::moment_count < 2 || second.size == size),
                  "optimizer: %zu weights, %zu gradients, %zu and %zu moments", of.size, size,
-                 size_of(first), size_of(second));
-  static_assert(!IsStochastic || decltype(stored(weights))::kind != second_array::compensation,
+                 first.size, second.size);
+  static_assert(!is_stochastic || of_weights::kind != second_array::compensation,
                 "fewbits: compensated weights are rounded to nearest");
   const step_arrays arrays{of.weights,
                            of.second,
                            reinterpret_cast<const unsigned char*>(data_of(gradients)),
-                           {writable_bytes(data_of(first)), writable_bytes(data_of(second))}};
-  step_kernel<Rule, std::remove_const_t<decltype(of)>, training_element_of<const Gradients>,
-              training_element_of<First>, training_element_of<Second>, IsStochastic,
-              Isa>::run(arrays, size, options, step, random.seed, random.offset);
+                           {first.data, second.data},
+                           {first.scales, second.scales}};
+  const philox words = first_of(random..., philox{0, 0});
+  // What is small is kept in FP32.
+  using plain = step_kernel<Rule, of_weights, gradient, computed_as<First>, computed_as<Second>,
+                            is_stochastic, Isa>;
+  if constexpr (is_blockwise<First> || is_blockwise<Second>) {
+    if (size >= smallest_in_blocks) {
+      using blockwise =
+          blockwise_step_kernel<Rule, of_weights, gradient, First, Second, is_stochastic, Isa>;
+      return run_in_tasks<blockwise>(runner, arrays, size, options, step, words);
+    }
+  }
+  run_in_tasks<plain>(runner, arrays, size, options, step, words);
 }
 
 }  // namespace detail
+
+/// A `philox`, or nothing.
+template <class... Random>
+concept optional_philox = sizeof...(Random) <= 1 && (std::same_as<Random, philox> && ...);
 
 /// A step of AdamW (Loshchilov and Hutter, 2019), number `step` from 1 on, in FP32, each operation
 /// rounded to nearest even:
@@ -148,53 +185,58 @@ FEWBITS_INLINE void run_step(Weights& weights, const Gradients& gradients, First
 /// the root of 1 - beta2^step is taken.
 ///
 /// Shape:    equal sizes; any alignment; no overlap. Begin with moments of zero.
-/// Types:    gradients and moments are float, fp32, fp16 or bf16; so are weights, or they are
-///           `master_weights` or `compensated_weights`. Of the latter, the rest c takes the place of w on
+/// Types:    gradients and moments are float, fp32, fp16 or bf16, or moments are `blockwise_moments`; so
+///           are weights, or they are `master_weights` or `compensated_weights`. Of the latter, the rest c takes the place of w on
 ///           the left and right of the minus signs; then w' = w + c, rounded, and c = c + (w - w').
 /// Storage:  16-bit numbers are rounded to nearest even. With `random`, weights and moments are rounded
 ///           stochastically: weight i by its word i, moments by its words 2^62 + i and 2^63 + i; working
-///           copies still to nearest.
+///           copies and `blockwise_moments` still to nearest.
+/// Executor: tasks of 65536 weights; it does not change a bit of the result.
 /// NaN:      infinite and NaN gradients take their course; every NaN is the quiet 0x7fc00000. So leave the
 ///           step out when `unscale` finds one.
 /// Bits:     the same on every instruction set, whatever the floating-point control word is.
 /// Errors:   none at run time. Requires equal sizes and step > 0.
 /// Source:   torchao's single_param_adam.
-template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First, detail::training_range Second>
-FEWBITS_INLINE void adamw_step(Weights&& weights, const Gradients& gradients, First&& m, Second&& v,
-                               const adam_options& options, std::uint64_t step) {
+template <isa Isa = native, executor Executor, optimizer_weights Weights,
+          detail::training_range Gradients, optimizer_moments First, optimizer_moments Second,
+          class... Random>
+  requires optional_philox<Random...>
+FEWBITS_INLINE void adamw_step(Executor&& runner, Weights&& weights, const Gradients& gradients,
+                               First&& m, Second&& v, const adam_options& options,
+                               std::uint64_t step, const Random&... random) {
   FEWBITS_ASSERT(step > 0, "adamw_step: steps are counted from %d", 1);
-  detail::run_step<detail::adam_rule<true>, false, Isa>(weights, gradients, m, v, options, step,
-                                                        philox{0, 0});
+  detail::run_step<detail::adam_rule<true>, Isa>(runner, weights, gradients, detail::stored_as(m),
+                                                 detail::stored_as(v), options, step, random...);
 }
 template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First, detail::training_range Second>
+          optimizer_moments First, optimizer_moments Second, class... Random>
+  requires optional_philox<Random...>
 FEWBITS_INLINE void adamw_step(Weights&& weights, const Gradients& gradients, First&& m, Second&& v,
                                const adam_options& options, std::uint64_t step,
-                               const philox& random) {
-  FEWBITS_ASSERT(step > 0, "adamw_step: steps are counted from %d", 1);
-  detail::run_step<detail::adam_rule<true>, true, Isa>(weights, gradients, m, v, options, step,
-                                                       random);
+                               const Random&... random) {
+  adamw_step<Isa>(inline_executor{}, weights, gradients, m, v, options, step, random...);
 }
 
 /// The same for Adam (Kingma and Ba, 2015): the decay is added to the gradient, g = g + decay * w, before
 /// all else, and nothing else is subtracted from w.
-template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First, detail::training_range Second>
-FEWBITS_INLINE void adam_step(Weights&& weights, const Gradients& gradients, First&& m, Second&& v,
-                              const adam_options& options, std::uint64_t step) {
+template <isa Isa = native, executor Executor, optimizer_weights Weights,
+          detail::training_range Gradients, optimizer_moments First, optimizer_moments Second,
+          class... Random>
+  requires optional_philox<Random...>
+FEWBITS_INLINE void adam_step(Executor&& runner, Weights&& weights, const Gradients& gradients,
+                              First&& m, Second&& v, const adam_options& options,
+                              std::uint64_t step, const Random&... random) {
   FEWBITS_ASSERT(step > 0, "adam_step: steps are counted from %d", 1);
-  detail::run_step<detail::adam_rule<false>, false, Isa>(weights, gradients, m, v, options, step,
-                                                         philox{0, 0});
+  detail::run_step<detail::adam_rule<false>, Isa>(runner, weights, gradients, detail::stored_as(m),
+                                                  detail::stored_as(v), options, step, random...);
 }
 template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First, detail::training_range Second>
+          optimizer_moments First, optimizer_moments Second, class... Random>
+  requires optional_philox<Random...>
 FEWBITS_INLINE void adam_step(Weights&& weights, const Gradients& gradients, First&& m, Second&& v,
                               const adam_options& options, std::uint64_t step,
-                              const philox& random) {
-  FEWBITS_ASSERT(step > 0, "adam_step: steps are counted from %d", 1);
-  detail::run_step<detail::adam_rule<false>, true, Isa>(weights, gradients, m, v, options, step,
-                                                        random);
+                              const Random&... random) {
+  adam_step<Isa>(inline_executor{}, weights, gradients, m, v, options, step, random...);
 }
 
 /// A step of stochastic gradient descent with momentum, in FP32, each operation rounded to nearest even:
@@ -207,36 +249,37 @@ FEWBITS_INLINE void adam_step(Weights&& weights, const Gradients& gradients, Fir
 /// The second form has no m, and leaves out the two lines about it. All else as `adamw_step`.
 ///
 /// Source: PyTorch's SGD without dampening.
-template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First>
-FEWBITS_INLINE void sgd_step(Weights&& weights, const Gradients& gradients, First&& m,
-                             const sgd_options& options) {
-  detail::run_step<detail::sgd_rule<true>, false, Isa>(weights, gradients, m, m, options, 0,
-                                                       philox{0, 0});
+template <isa Isa = native, executor Executor, optimizer_weights Weights,
+          detail::training_range Gradients, optimizer_moments First, class... Random>
+  requires optional_philox<Random...>
+FEWBITS_INLINE void sgd_step(Executor&& runner, Weights&& weights, const Gradients& gradients,
+                             First&& m, const sgd_options& options, const Random&... random) {
+  detail::run_step<detail::sgd_rule<true>, Isa>(runner, weights, gradients, detail::stored_as(m),
+                                                detail::no_moments(), options, 0, random...);
 }
 template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
-          detail::training_range First>
+          optimizer_moments First, class... Random>
+  requires optional_philox<Random...>
 FEWBITS_INLINE void sgd_step(Weights&& weights, const Gradients& gradients, First&& m,
-                             const sgd_options& options, const philox& random) {
-  detail::run_step<detail::sgd_rule<true>, true, Isa>(weights, gradients, m, m, options, 0, random);
+                             const sgd_options& options, const Random&... random) {
+  sgd_step<Isa>(inline_executor{}, weights, gradients, m, options, random...);
 }
-template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients>
-FEWBITS_INLINE void sgd_step(Weights&& weights, const Gradients& gradients,
-                             const sgd_options& options) {
+template <isa Isa = native, executor Executor, optimizer_weights Weights,
+          detail::training_range Gradients, class... Random>
+  requires optional_philox<Random...>
+FEWBITS_INLINE void sgd_step(Executor&& runner, Weights&& weights, const Gradients& gradients,
+                             const sgd_options& options, const Random&... random) {
   FEWBITS_ASSERT(options.momentum == 0, "sgd_step: momentum %g without its numbers",
                  options.momentum);
-  array_view<float> none(nullptr, 0);
-  detail::run_step<detail::sgd_rule<false>, false, Isa>(weights, gradients, none, none, options, 0,
-                                                        philox{0, 0});
+  detail::run_step<detail::sgd_rule<false>, Isa>(runner, weights, gradients, detail::no_moments(),
+                                                 detail::no_moments(), options, 0, random...);
 }
-template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients>
+template <isa Isa = native, optimizer_weights Weights, detail::training_range Gradients,
+          class... Random>
+  requires optional_philox<Random...>
 FEWBITS_INLINE void sgd_step(Weights&& weights, const Gradients& gradients,
-                             const sgd_options& options, const philox& random) {
-  FEWBITS_ASSERT(options.momentum == 0, "sgd_step: momentum %g without its numbers",
-                 options.momentum);
-  array_view<float> none(nullptr, 0);
-  detail::run_step<detail::sgd_rule<false>, true, Isa>(weights, gradients, none, none, options, 0,
-                                                       random);
+                             const sgd_options& options, const Random&... random) {
+  sgd_step<Isa>(inline_executor{}, weights, gradients, options, random...);
 }
 
 }  // namespace FEWBITS_ABI

@@ -8,11 +8,14 @@
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/random/philox.hpp>
+#include <fewbits/training/blockwise_moments.hpp>
 #include <fewbits/training/lanes.hpp>
 #include <fewbits/training/master_weights.hpp>
+#include <fewbits/training/tasks.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -23,6 +26,8 @@ struct step_arrays {
   unsigned char* second;
   const unsigned char* gradients;
   unsigned char* moments[2];
+  /// Of moments in blocks.
+  unsigned char* scales[2];
 };
 
 /// Where the words of moment k are in the sequence of a `philox`: those of the weights are at 0.
@@ -47,7 +52,7 @@ struct step_kernel {
   /// Words of one call of the generator; of a buffer from which vectors are read at any word.
   static constexpr std::size_t call = generator::vectors * width;
   struct random_words {
-    std::uint32_t of[3][call + width];
+    std::uint32_t of[3][IsStochastic ? call + width : 1];
   };
 
   FEWBITS_INLINE static step_arrays at(const step_arrays& from, std::size_t i) {
@@ -116,7 +121,7 @@ struct step_kernel {
       __builtin_memcpy(bytes[3], arrays.moments[0], count * sizeof(First));
     if constexpr (Rule::moment_count > 1)
       __builtin_memcpy(bytes[4], arrays.moments[1], count * sizeof(Second));
-    const step_arrays all{bytes[0], bytes[1], bytes[2], {bytes[3], bytes[4]}};
+    const step_arrays all{bytes[0], bytes[1], bytes[2], {bytes[3], bytes[4]}, {}};
     apply(all, by, random, place);
     __builtin_memcpy(arrays.weights, bytes[0], count * sizeof(weight));
     if constexpr (has_second) __builtin_memcpy(arrays.second, bytes[1], count * sizeof(other));
@@ -139,7 +144,7 @@ struct step_kernel {
 
   template <class Element>
   FEWBITS_INLINE static void make_words(generator& from, std::uint64_t block,
-                                        std::uint32_t (&words)[call + width]) {
+                                        std::uint32_t* words) {
     if constexpr (sizeof(Element) == 2) {
       u32 some[generator::vectors];
       from.get(block, some);
@@ -148,13 +153,12 @@ struct step_kernel {
     }
   }
 
-  static void run(const step_arrays& arrays, std::size_t count,
-                  const typename Rule::options& options, std::uint64_t step, std::uint64_t seed,
-                  std::uint64_t offset) {
-    const default_control_word<Isa> control_word;
-    const coefficients by = Rule::template prepare<lanes>(options, step);
+  /// The first element takes word `offset` of the sequence under `seed`.
+  FEWBITS_INLINE static void apply_stretch(const step_arrays& arrays, const coefficients& by,
+                                           std::size_t count, std::uint64_t seed,
+                                           std::uint64_t offset) {
     if constexpr (!IsStochastic) {
-      random_words none;
+      const random_words none{};
       apply_all(arrays, by, none, 0, count);
     } else {
       random_words random{};
@@ -174,6 +178,76 @@ struct step_kernel {
         i += some;
       }
     }
+  }
+
+  static void run(const step_arrays& arrays, std::size_t count,
+                  const typename Rule::options& options, std::uint64_t step, std::uint64_t seed,
+                  std::uint64_t offset) {
+    const default_control_word<Isa> control_word;
+    apply_stretch(arrays, Rule::template prepare<lanes>(options, step), count, seed, offset);
+  }
+};
+
+/// The same where moments are in blocks: each block is FP32 in a buffer while the step is at it.
+template <class Rule, class Weights, training_element Gradient, class First, class Second,
+          bool IsStochastic, isa Isa>
+struct blockwise_step_kernel {
+  using kernel = step_kernel<Rule, Weights, Gradient, computed_as<First>, computed_as<Second>,
+                             IsStochastic, Isa>;
+  using first = dynamic_block<true, Isa>;
+  using second = dynamic_block<false, Isa>;
+  static constexpr std::size_t block = first::size;
+  static_assert(elements_of_task % block == 0);
+
+  /// `i` is a whole number of blocks.
+  FEWBITS_INLINE static step_arrays at(const step_arrays& from, std::size_t i) {
+    step_arrays to = kernel::at(from, i);
+    if constexpr (is_blockwise<First>) {
+      to.moments[0] = from.moments[0] + i;
+      to.scales[0] = from.scales[0] + i / block * 4;
+    }
+    if constexpr (is_blockwise<Second>) {
+      to.moments[1] = from.moments[1] + i;
+      to.scales[1] = from.scales[1] + i / block * 4;
+    }
+    return to;
+  }
+
+  static void run(const step_arrays& arrays, std::size_t count,
+                  const typename Rule::options& options, std::uint64_t step, std::uint64_t seed,
+                  std::uint64_t offset) {
+    const default_control_word<Isa> control_word;
+    const auto by = Rule::template prepare<typename kernel::lanes>(options, step);
+    for (std::size_t i = 0; i < count; i += block) {
+      const std::size_t some = count - i < block ? count - i : block;
+      const step_arrays stored = at(arrays, i);
+      step_arrays now = stored;
+      unsigned char buffers[2][4 * block];
+      if constexpr (is_blockwise<First>) {
+        now.moments[0] = buffers[0];
+        first::decode(stored.moments[0], stored.scales[0], buffers[0], some);
+      }
+      if constexpr (is_blockwise<Second>) {
+        now.moments[1] = buffers[1];
+        second::decode(stored.moments[1], stored.scales[1], buffers[1], some);
+      }
+      kernel::apply_stretch(now, by, some, seed, offset + i);
+      if constexpr (is_blockwise<First>)
+        first::encode(buffers[0], stored.moments[0], stored.scales[0], some);
+      if constexpr (is_blockwise<Second>)
+        second::encode(buffers[1], stored.moments[1], stored.scales[1], some);
+    }
+  }
+};
+
+template <class Kernel, class Options>
+struct step_tasks {
+  step_arrays arrays;
+  const Options& options;
+  std::uint64_t step, seed, offset;
+
+  FEWBITS_INLINE void operator()(stretch of) const {
+    Kernel::run(Kernel::at(arrays, of.begin), of.count, options, step, seed, offset + of.begin);
   }
 };
 
