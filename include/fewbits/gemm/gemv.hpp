@@ -91,7 +91,12 @@ struct gemv_kernel {
     for (std::size_t j = begin; j < end; j += outputs) {
       {
         const default_control_word<Isa> scope;
-        dot_products(p, j, end, tile + (j - begin));
+        if (p.m <= 2) {
+          dot_products<outputs>(p, j, end, tile + (j - begin));
+        } else {
+          dot_products<4>(p, j, end, tile + (j - begin));
+          if (outputs > 4 && j + 4 < end) dot_products<4>(p, j + 4, end, tile + (j - begin) + 4);
+        }
       }
       if constexpr (std::is_integral_v<acc_type>)
         for (std::size_t i = 0; i < p.m; ++i)
@@ -108,8 +113,9 @@ struct gemv_kernel {
   static constexpr std::size_t depth_step = 8;
   /// Columns that are decoded into a buffer at a time.
   static constexpr std::size_t piece = 8 * nr;
-  /// Stored rows of a transposed B at a time.
-  static constexpr std::size_t outputs = 4;
+  /// Stored rows of a transposed B at a time, for one or two rows of A: the more, the less often those
+  /// are read.
+  static constexpr std::size_t outputs = max_rows == 4 ? 8 : 4;
   static_assert(nr % outputs == 0);
   /// Depth that is loaded and that is decoded into a buffer at a time.
   static constexpr std::size_t step = nr * Lanes::kr;
@@ -224,70 +230,74 @@ struct gemv_kernel {
     __builtin_memcpy(tile + i * nr, &sum, sizeof(sum));
   }
 
-  /// The sums of `outputs` columns from j on, to dst[i * nr + q]; those from `end` on mean nothing.
+  /// The sums of `Outputs` columns from j on, to dst[i * nr + q]; those from `end` on mean nothing.
+  template <std::size_t Outputs>
   static void dot_products(const problem& p, std::size_t j, std::size_t end, acc_type* dst) {
-    alignas(64) sums sum[few_rows][outputs] = {};
-    std::size_t rows[outputs];
-    for (std::size_t q = 0; q < outputs; ++q) rows[q] = j + q < end ? j + q : end - 1;
+    alignas(64) sums sum[few_rows][Outputs] = {};
+    std::size_t rows[Outputs];
+    for (std::size_t q = 0; q < Outputs; ++q) rows[q] = j + q < end ? j + q : end - 1;
     for (std::size_t d = 0; d < p.k; d += run) {
       const std::size_t count = p.k - d < run ? p.k - d : run;
       std::size_t done = 0;
       if constexpr (is_in_place) {
         const Source& source = *static_cast<const Source*>(p.b);
-        const unsigned char* b[outputs];
-        for (std::size_t q = 0; q < outputs; ++q)
+        const unsigned char* b[Outputs];
+        for (std::size_t q = 0; q < Outputs; ++q)
           b[q] = bytes_of(source.data + rows[q] * source.stride + d);
         // After the end of these rows come the next ones.
         const std::size_t rest = (p.k - d) * sizeof(b_type);
         done = count / step * step;
-        add_runs<true>(p, d, b, done, rest, (outputs * source.stride - p.k) * sizeof(b_type), sum);
+        add_runs<Outputs, true>(p, d, b, done, rest,
+                                (Outputs * source.stride - p.k) * sizeof(b_type), sum);
       }
       if (done < count) {
-        alignas(64) b_type buffer[outputs][is_in_place ? step : run];
-        const unsigned char* b[outputs];
+        alignas(64) b_type buffer[Outputs][is_in_place ? step : run];
+        const unsigned char* b[Outputs];
         const std::size_t padded = round_up<step>(count - done);
-        for (std::size_t q = 0; q < outputs; ++q) {
+        for (std::size_t q = 0; q < Outputs; ++q) {
           fetch(p, rows[q], d + done, buffer[q], count - done, padded);
           b[q] = bytes_of(buffer[q]);
         }
-        add_runs<false>(p, d + done, b, padded, 0, 0, sum);
+        add_runs<Outputs, false>(p, d + done, b, padded, 0, 0, sum);
       }
     }
     for (std::size_t i = 0; i < p.m; ++i)
-      for (std::size_t q = 0; q < outputs; ++q) dst[i * nr + q] = total(sum[i][q]);
+      for (std::size_t q = 0; q < Outputs; ++q) dst[i * nr + q] = total(sum[i][q]);
   }
 
-  template <bool IsFar>
+  template <std::size_t Outputs, bool IsFar>
   FEWBITS_INLINE static void add_runs(const problem& p, std::size_t d,
-                                      const unsigned char* const (&b)[outputs], std::size_t count,
+                                      const unsigned char* const (&b)[Outputs], std::size_t count,
                                       std::size_t rest, std::size_t skip,
-                                      sums (&sum)[few_rows][outputs]) {
+                                      sums (&sum)[few_rows][Outputs]) {
     const a_type* const a = p.a + d;
     std::size_t i = 0;
     for (; i + max_rows <= p.m; i += max_rows)
-      add_run<max_rows, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip,
-                               sum + i);
+      add_run<max_rows, Outputs, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip,
+                                        sum + i);
     if (max_rows == 4 && i + 2 <= p.m) {
-      add_run<2, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip, sum + i);
+      add_run<2, Outputs, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip,
+                                 sum + i);
       i += 2;
     }
     if (i < p.m)
-      add_run<1, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip, sum + i);
+      add_run<1, Outputs, IsFar>(a + i * p.depth, p.depth, b, count, i == 0 ? rest : 0, skip,
+                                 sum + i);
   }
 
-  /// Adds the products of Rows rows of A and `outputs` stored rows of B, at `count` places of the depth.
-  template <std::size_t Rows, bool IsFar>
+  /// Adds the products of Rows rows of A and `Outputs` stored rows of B, at `count` places of the depth.
+  template <std::size_t Rows, std::size_t Outputs, bool IsFar>
   FEWBITS_INLINE static void add_run(const a_type* a, std::size_t depth,
-                                     const unsigned char* const (&b)[outputs], std::size_t count,
-                                     std::size_t rest, std::size_t skip, sums (*dst)[outputs]) {
+                                     const unsigned char* const (&b)[Outputs], std::size_t count,
+                                     std::size_t rest, std::size_t skip, sums (*dst)[Outputs]) {
     constexpr std::size_t width = step * sizeof(b_type);
-    sums sum[Rows][outputs];
+    sums sum[Rows][Outputs];
     __builtin_memcpy(&sum, dst, sizeof(sum));
     for (std::size_t s = 0; s < count / step; ++s) {
       std::size_t ahead = s * width + ahead_bytes;
       if (IsFar && ahead >= rest) ahead += skip;
       FEWBITS_UNROLL
-      for (std::size_t q = 0; q < outputs; ++q) {
+      for (std::size_t q = 0; q < Outputs; ++q) {
         if constexpr (IsFar)
           if (rest != 0) ask_for<width>(address_of(b[q]) + ahead);
         factors x[4];

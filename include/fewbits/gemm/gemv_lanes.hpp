@@ -58,6 +58,14 @@ struct gemv_fp32 : gemv_floats<float, gemv_fp32_lanes<Isa>> {
   using source = lane_source<std::conditional_t<std::is_same_v<Element, float>, fp32, Element>,
                              fp32, cast_policy{}, Isa>;
 
+  FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4])
+    requires(std::is_same_v<Element, std::int8_t> && requires { vec<Isa>::load8_signed(src); })
+  {
+    using ops = vec<Isa>;
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v)
+      b[v] = bit_cast<factors>(ops::float_bits(ops::load8_signed(src + v * base::lanes)));
+  }
   FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4]) {
     typename vec<Isa>::u32 x[base::nr / static_cast<std::size_t>(vec<Isa>::lanes)];
     if constexpr (source::vectors == 4) {
