@@ -7,6 +7,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/convert/kernel.hpp>
+#include <fewbits/convert/packing.hpp>
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/scale_rule.hpp>
@@ -28,40 +29,6 @@ inline constexpr std::uint32_t fp32_nan = 0x7fc00000;
 FEWBITS_INLINE constexpr std::uint32_t power_of_two_bits(int exponent) {
   return exponent >= -126 ? static_cast<std::uint32_t>(exponent + 127) << 23
                           : std::uint32_t{1} << (exponent + 149);
-}
-
-template <std::size_t Width>
-FEWBITS_INLINE void pack_codes(const unsigned char* codes, std::size_t count, unsigned char* dst) {
-  if constexpr (Width == 8) {
-    __builtin_memcpy(dst, codes, count);
-  } else {
-    std::size_t i = 0;
-    for (; i < count; i += 8) {
-      std::uint64_t word = 0;
-      const std::size_t step = count - i < 8 ? count - i : 8;
-      for (std::size_t j = 0; j < step; ++j) word |= std::uint64_t{codes[i + j]} << (Width * j);
-      for (std::size_t j = 0; j < (step * Width + 7) / 8; ++j)
-        *dst++ = static_cast<unsigned char>(word >> (8 * j));
-    }
-  }
-}
-
-template <std::size_t Width>
-FEWBITS_INLINE void unpack_codes(const unsigned char* src, std::size_t count,
-                                 unsigned char* codes) {
-  if constexpr (Width == 8) {
-    __builtin_memcpy(codes, src, count);
-  } else {
-    constexpr std::uint64_t mask = (std::uint64_t{1} << Width) - 1;
-    for (std::size_t i = 0; i < count; i += 8) {
-      std::uint64_t word = 0;
-      const std::size_t step = count - i < 8 ? count - i : 8;
-      for (std::size_t j = 0; j < (step * Width + 7) / 8; ++j)
-        word |= std::uint64_t{*src++} << (8 * j);
-      for (std::size_t j = 0; j < step; ++j)
-        codes[i + j] = static_cast<unsigned char>(word >> (Width * j) & mask);
-    }
-  }
 }
 
 /// |scale| = significand * 2^exponent, the significand (as bits) in [1, 2).
@@ -225,6 +192,25 @@ struct block_kernel {
     }
   }
 
+  /// A chunk; the bits after its last code become zero.
+  FEWBITS_INLINE static void pack(const unsigned char* codes, std::size_t count,
+                                  unsigned char* elements) {
+    if constexpr (width == 8) {
+      __builtin_memcpy(elements, codes, count);
+    } else {
+      if (count * width % 8 != 0) elements[count * width / 8] = 0;
+      packing<static_cast<int>(width), Isa>::pack(codes, elements, 0, count);
+    }
+  }
+  FEWBITS_INLINE static void unpack(const unsigned char* elements, std::size_t count,
+                                    unsigned char* codes) {
+    if constexpr (width == 8) {
+      __builtin_memcpy(codes, elements, count);
+    } else {
+      packing<static_cast<int>(width), Isa>::unpack(elements, 0, codes, count);
+    }
+  }
+
   /// Chunks of blocks, the last one short.
   static void encode_any(const float* src, std::size_t count, unsigned char* elements,
                          scale_type* scales, const split_scale& tensor) {
@@ -245,7 +231,7 @@ struct block_kernel {
         }
       }
       convert_chunk(scaled, end - begin, codes);
-      pack_codes<width>(codes, end - begin, elements);
+      pack(codes, end - begin, elements);
       elements += chunk * width / 8;
     }
   }
@@ -388,7 +374,7 @@ struct block_kernel {
     unsigned char codes[buffer_size] = {};
     for (std::size_t begin = 0; begin < count; begin += chunk) {
       const std::size_t step = count - begin < chunk ? count - begin : chunk;
-      unpack_codes<width>(elements, step, codes);
+      unpack(elements, step, codes);
       elements += chunk * width / 8;
       decode_codes(codes, step, values);
       for (std::size_t i = 0; i < step; i += size) {
