@@ -104,6 +104,8 @@ bool compare_formats(const digits_file& file, const tensors<float>& first) {
   bool holds = true;
   holds &= check(same_loss(fp16, fp32, 0.01) && same_loss(bf16, fp32, 0.02),
                  "with FP32 master weights, FP16 ends within 1 % of FP32's loss, BF16 within 2 %");
+  holds &= check(same_loss(eight, fp32, 0.06) && std::fabs(eight.accuracy - fp32.accuracy) < 1.5,
+                 "with Adam's moments in 8 bits, within 6 %, and 1.5 points of the accuracy");
   holds &=
       check(same_loss(fp8, fp32, 0.1) && std::fabs(fp8.accuracy - fp32.accuracy) < 1.5,
             "FP8 with a scale a tensor ends within 10 % of it, and 1.5 points of the accuracy");
