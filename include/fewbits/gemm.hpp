@@ -20,4 +20,5 @@
 #include <fewbits/gemm/epilogue.hpp>
 #include <fewbits/gemm/gemm.hpp>
 #include <fewbits/gemm/gemm_affine.hpp>
+#include <fewbits/gemm/gemm_dynamic.hpp>
 #include <fewbits/gemm/operand_rounded.hpp>
