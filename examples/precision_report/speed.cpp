@@ -53,6 +53,12 @@ struct inputs {
   std::vector<float> rounded;
 };
 
+/// Whether several codes share a byte in memory.
+template <class Code>
+constexpr bool is_packed = fb::packed_bits<Code> < 8;
+template <>
+constexpr bool is_packed<fb::int8> = false;
+
 /// Numbers as codes of a type, and what a code is to be multiplied by.
 template <class Code>
 struct coded {
@@ -64,7 +70,7 @@ template <class Code>
 coded<Code> encoded(const inputs& from, std::size_t count) {
   coded<Code> result{std::vector<Code>(count)};
   const fb::array_view<const float> numbers(from.rounded.data(), count);
-  if constexpr (std::is_integral_v<Code>) {
+  if constexpr (fb::integer<Code>) {
     const auto parameters = fb::calibrate_absmax<Code>(numbers);
     fb::quantize(numbers, parameters, result.codes);
     result.scale = static_cast<double>(parameters.scale);
@@ -90,7 +96,7 @@ double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, d
   long double signal = 0;
   for (std::size_t sample = 0; sample < 64; ++sample) {
     const std::size_t i = sample * 7919 % size;
-    const std::size_t j = sample * 104729 % size;
+    const std::size_t j = (i + 1 + sample) % size;  // off the diagonal, where sums are not random
     long double exact = 0;
     for (std::size_t l = 0; l < size; ++l)
       exact += static_cast<long double>(from.exact[i * size + l]) *
@@ -103,12 +109,29 @@ double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, d
   return static_cast<double>(std::sqrt(error / signal));
 }
 
+/// The arithmetic of a product, by name.
+template <class Left, class Right>
+const char* unit_of() {
+  using fb::compute_kind;
+  switch (fb::detail::compute_for<fb::detail::operand_source<Left>::kind,
+                                  fb::detail::operand_source<Right>::kind, fb::native>()) {
+    case compute_kind::int8_dot:
+      return "INT8";
+    case compute_kind::bf16_dot:
+      return "BF16";
+    case compute_kind::fp32_fma:
+      return "FP32";
+    case compute_kind::fp64_fma:
+      break;
+  }
+  return "FP64";
+}
+
 /// 10^9 multiplications and additions a second in X W^T. Memory that is passed in is not allocated anew
 /// by every call.
-template <class Element, class Sum>
+template <class Element, class Weights, class Sum>
 double product_speed(const effort& spent, const fb::matrix_view<const Element>& x,
-                     const fb::matrix_view<const Element>& weights,
-                     const fb::matrix_view<Sum>& sums) {
+                     const Weights& weights, const fb::matrix_view<Sum>& sums) {
   const auto turned = fb::transposed(weights);
   std::vector<unsigned char> workspace(fb::gemm_workspace_bytes(x, turned));
   const double seconds = median_seconds(
@@ -117,38 +140,32 @@ double product_speed(const effort& spent, const fb::matrix_view<const Element>& 
          static_cast<double>(x.cols()) / seconds;
 }
 
+/// As in a layer: X is codes, the weights are the same codes, stored outputs x inputs; those of less
+/// than a byte are packed.
 template <class Element, class Sum>
 void measure_products(const effort& spent, const inputs& from, speed_row& row) {
   const std::size_t size = spent.size;
   const std::size_t depth = spent.depth;
   const coded<Element> coded = encoded<Element>(from, std::max(size * size, depth * depth));
   std::vector<Sum> sums(std::max(size * size, depth));
-  // As in a layer, X W^T: weights are stored outputs x inputs.
+  std::vector<unsigned char> bytes;
+  const auto weights = [&](std::size_t side) {
+    if constexpr (is_packed<Element>) {
+      bytes.assign(fb::packed_bytes<Element>(side * side), 0);
+      fb::convert(fb::array_view<const Element>(coded.codes.data(), side * side),
+                  fb::packed_span<Element>(bytes.data(), side * side));
+      return fb::packed_matrix_view<const Element>(bytes.data(), side, side);
+    } else {
+      return fb::matrix_view<const Element>(coded.codes.data(), side, side);
+    }
+  };
   const fb::matrix_view<const Element> square(coded.codes.data(), size, size);
   const fb::matrix_view<Sum> product(sums.data(), size, size);
-  row.gemm = product_speed(spent, square, square, product);
+  row.gemm = product_speed(spent, square, weights(size), product);
   row.error = relative_error(from, product, coded.scale * coded.scale);
-
-  const fb::matrix_view<const Element> weights(coded.codes.data(), depth, depth);
-  row.one_row = product_speed(spent, fb::matrix_view<const Element>(weights.data(), 1, depth),
-                              weights, fb::matrix_view<Sum>(sums.data(), 1, depth));
-
-  using fb::compute_kind;
-  constexpr compute_kind kind = fb::gemm_element<Element>::kind;
-  switch (fb::detail::compute_for<kind, kind, fb::native>()) {
-    case compute_kind::int8_dot:
-      row.unit = "INT8";
-      break;
-    case compute_kind::bf16_dot:
-      row.unit = "BF16";
-      break;
-    case compute_kind::fp32_fma:
-      row.unit = "FP32";
-      break;
-    case compute_kind::fp64_fma:
-      row.unit = "FP64";
-      break;
-  }
+  row.one_row = product_speed(spent, fb::matrix_view<const Element>(coded.codes.data(), 1, depth),
+                              weights(depth), fb::matrix_view<Sum>(sums.data(), 1, depth));
+  row.unit = unit_of<fb::matrix_view<const Element>, decltype(weights(size))>();
 }
 
 template <class Element>
@@ -189,6 +206,7 @@ std::vector<speed_row> measure_speed(const effort& spent) {
   std::vector<unsigned char> packed(fb::packed_bytes<fb::int4>(spent.numbers));
   measure_quantization<fb::int4>(spent, from,
                                  fb::packed_span<fb::int4>{packed.data(), spent.numbers}, int4);
+  measure_products<fb::int4, std::int32_t>(spent, from, int4);
   return {
       float_speed<fb::fp64>("FP64", "", spent, from),
       float_speed<fb::fp32>("FP32", "FP64", spent, from),
