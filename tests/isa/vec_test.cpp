@@ -305,6 +305,28 @@ void check_pairs() {
 
 TEST(Vec, MultipliesAndMovesPairsOfLanes) { check_pairs<fb::native>(); }
 
+template <fb::isa Isa>
+void check_lookup() {
+  using ops = fb::vec<Isa>;
+  using vector = typename ops::u32;
+  u32 table[16];
+  for (u32 i = 0; i < 16; ++i) table[i] = (i + 1) * 0x9e3779b9U;
+  if constexpr (requires(vector x) { ops::lookup16(table, x); }) {
+    constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+    u32 index[lanes], got[lanes];
+    for (u32 first = 0; first < 64; ++first) {
+      // Bits above the lowest four do not count.
+      for (std::size_t i = 0; i < lanes; ++i)
+        index[i] = (first + static_cast<u32>(i) * 5) * 0x10000001U;
+      wrapped<Isa>::put(got, ops::lookup16(table, wrapped<Isa>::in(index)));
+      for (std::size_t i = 0; i < lanes; ++i)
+        ASSERT_EQ(got[i], table[index[i] % 16]) << "lane " << i;
+    }
+  }
+}
+
+TEST(Vec, LooksUpSixteenNumbers) { check_lookup<fb::native>(); }
+
 TEST(Vec, ShiftsByConstantsAndByLanes) {
   std::vector<u32> counts;
   for (u32 count = 0; count < 32; ++count) counts.push_back(count);

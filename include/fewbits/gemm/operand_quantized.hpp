@@ -173,22 +173,16 @@ struct row_decoder<codebook_matrix<Size, Code, BlockSize>, Isa> {
   static void run(const codebook_matrix<Size, Code, BlockSize>& matrix, std::size_t row,
                   std::size_t begin, float* dst, std::size_t count) {
     const packed_span<const Code>& codes = matrix.codes();
-    std::size_t first = row * matrix.cols() + begin;
-    while (count != 0) {
-      const std::size_t rest = BlockSize - first % BlockSize;
-      const std::size_t some = count < rest ? count : rest;
-      unsigned char bytes[BlockSize];
-      if constexpr (packed_bits<Code> == 8) {
-        __builtin_memcpy(bytes, codes.data() + codes.offset() + first, some);
-      } else {
-        packing<packed_bits<Code>, Isa>::unpack(codes.data(), codes.offset() + first, bytes, some);
-      }
-      codebook_kernel<Size, BlockSize, Isa>::decode(matrix.book(), bytes, some,
-                                                    matrix.scales()[first / BlockSize], dst);
-      first += some;
-      dst += some;
-      count -= some;
-    }
+    const auto decode = [&](std::size_t first, std::size_t some, float* to) {
+      codebook_kernel<Size, BlockSize, packed_bits<Code>, Isa>::decode(
+          matrix.book(), codes.data(), codes.offset() + first, some,
+          matrix.scales().data() + first / BlockSize, to);
+    };
+    const std::size_t first = row * matrix.cols() + begin;
+    const std::size_t rest = (BlockSize - first % BlockSize) % BlockSize;
+    const std::size_t head = count < rest ? count : rest;
+    if (head != 0) decode(first, head, dst);
+    if (count != head) decode(first + head, count - head, dst + head);
   }
 };
 

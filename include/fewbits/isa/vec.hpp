@@ -55,6 +55,7 @@ inline namespace FEWBITS_ABI {
 /// | sqrt_nearest(x)       | the bits of the square root of floats, to nearest even              |
 /// | nearest_integer(x)    | the float x to nearest even; 0x80000000 for NaN and beyond int32    |
 /// | load8_signed          | as load8, sign-extended                                             |
+/// | lookup16(table, x)    | the number, of 16 in memory, at the low 4 bits of each lane         |
 ///
 /// and, for codes of 8 bits, registers `words` of 2 * lanes signed 16-bit and `bytes` of 4 * lanes 8-bit
 /// lanes:

@@ -112,6 +112,13 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm256_blendv_epi8(b, a, where);
   }
+  FEWBITS_INLINE static u32 lookup16(const std::uint32_t (&table)[16], u32 x) {
+    const __m256i* const halves = reinterpret_cast<const __m256i*>(table);
+    const __m256i low = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(halves), x);
+    const __m256i high = _mm256_permutevar8x32_epi32(_mm256_loadu_si256(halves + 1), x);
+    return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(low), _mm256_castsi256_ps(high),
+                                                _mm256_castsi256_ps(_mm256_slli_epi32(x, 28))));
+  }
   /// Signed numbers compare like unsigned ones with the other top bit.
   FEWBITS_INLINE static mask carries(u32 a, u32 b) {
     return _mm256_cmpgt_epi32(xor_(a, set(0x80000000)), xor_(b, set(0x7fffffff)));

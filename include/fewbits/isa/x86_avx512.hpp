@@ -104,6 +104,9 @@ struct vec<Isa> {
   FEWBITS_INLINE static u32 select(mask where, u32 a, u32 b) {
     return _mm512_mask_blend_epi32(where, b, a);
   }
+  FEWBITS_INLINE static u32 lookup16(const std::uint32_t (&table)[16], u32 x) {
+    return _mm512_permutexvar_epi32(x, _mm512_loadu_si512(table));
+  }
   FEWBITS_INLINE static mask carries(u32 a, u32 b) { return greater(a, xor_(b, set(~0U))); }
   FEWBITS_INLINE static u32 multiply_pairs(u32 a, u32 b) { return _mm512_mul_epu32(a, b); }
   FEWBITS_INLINE static u32 swap_pairs(u32 x) { return _mm512_shuffle_epi32(x, _MM_PERM_CDAB); }

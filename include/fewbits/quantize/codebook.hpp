@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/convert/packing.hpp>
 #include <fewbits/isa/control_word.hpp>
 #include <fewbits/isa/features.hpp>
 #include <fewbits/quantize/block_kernel.hpp>
@@ -17,6 +18,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -78,47 +80,123 @@ FEWBITS_INLINE constexpr std::uint32_t code_of(const codebook_bounds<Size>& boun
   return code;
 }
 
-template <std::size_t Size, std::size_t BlockSize, isa Isa>
+/// Codes of `Width` bits, in blocks of `BlockSize`. With 16 numbers in registers a code is found by four
+/// steps of a binary search: 35 vector instructions for a vector of numbers, and a division.
+template <std::size_t Size, std::size_t BlockSize, int Width, isa Isa>
 struct codebook_kernel {
   using ops = float_lanes<Isa>;
+  using u32 = typename ops::u32;
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   static constexpr std::size_t padded = (BlockSize + lanes - 1) / lanes * lanes;
+  static constexpr bool has_tables =
+      Size <= 16 && requires(const std::uint32_t (&table)[16], u32 x) { ops::lookup16(table, x); };
 
-  /// Codes of up to BlockSize numbers; their largest finite magnitude comes back.
-  static float encode(const codebook_bounds<Size>& bounds, const float* src, std::size_t count,
-                      unsigned char* codes) {
-    const default_control_word<Isa> control_word;
-    std::uint32_t block[padded] = {};
-    unsigned char* const bytes = reinterpret_cast<unsigned char*>(block);
-    __builtin_memcpy(block, src, count * sizeof(float));
-    const std::uint32_t amax = bit_cast<std::uint32_t>(range_kernel<Isa>::amax(src, count));
-    for (std::size_t i = 0; i < padded; i += lanes) {
-      const auto x = ops::load32(bytes + 4 * i);
-      const auto magnitude = ops::and_(x, ops::set(0x7fffffff));
-      const auto ratio = ops::divide_floats(x, ops::set(amax == 0 ? 0x3f800000 : amax));
-      // Infinities have a ratio that is infinite; NaN counts as 0.
-      ops::store32(bytes + 4 * i, ops::select(ops::greater(magnitude, ops::set(fp32_infinity)),
-                                              ops::set(0), ratio));
-    }
-    for (std::size_t i = 0; i < count; ++i)
-      codes[i] = static_cast<unsigned char>(code_of(bounds, order_of(block[i])));
-    return bit_cast<float>(amax);
+  /// `order_of` as an unsigned number.
+  static constexpr std::uint32_t middle = 0x80000000;
+
+  /// The least key for each code but the first, and the numbers of codes; more codes than there are look
+  /// up no key, and numbers by their remainder.
+  struct tables {
+    std::uint32_t least[16];
+    std::uint32_t value[16];
+  };
+  FEWBITS_INLINE static void fill(const codebook_bounds<Size>& bounds, tables& to) {
+    for (std::size_t i = 0; i < 16; ++i)
+      to.least[i] = i + 1 < Size ? static_cast<std::uint32_t>(bounds.bound[i]) + middle + 1 : ~0U;
   }
 
-  static void decode(const codebook<Size>& book, const unsigned char* codes, std::size_t count,
-                     float scale, float* dst) {
+  static void encode(const codebook_bounds<Size>& bounds, const float* src, std::size_t count,
+                     unsigned char* dst, std::size_t first, float* scales) {
     const default_control_word<Isa> control_word;
+    tables keys;
+    if constexpr (has_tables) fill(bounds, keys);
     float block[padded] = {};
-    unsigned char* const bytes = reinterpret_cast<unsigned char*>(block);
-    for (std::size_t i = 0; i < count; ++i) block[i] = book.value[codes[i] % Size];
-    for (std::size_t i = 0; i < padded; i += lanes) {
-      const auto x = ops::multiply_floats(ops::load32(bytes + 4 * i),
-                                          ops::set(bit_cast<std::uint32_t>(scale)));
-      ops::store32(bytes + 4 * i, ops::select(ops::greater(ops::and_(x, ops::set(0x7fffffff)),
-                                                           ops::set(fp32_infinity)),
-                                              ops::set(fp32_nan), x));
+    unsigned char codes[padded];
+    for (std::size_t i = 0; i < count; i += BlockSize) {
+      const std::size_t step = count - i < BlockSize ? count - i : BlockSize;
+      const float* from = src + i;
+      if (step < padded) {
+        __builtin_memcpy(block, from, step * sizeof(float));
+        from = block;
+      }
+      const std::uint32_t amax = bit_cast<std::uint32_t>(range_kernel<Isa>::amax(src + i, step));
+      const u32 divisor = ops::set(amax == 0 ? 0x3f800000 : amax);
+      for (std::size_t j = 0; j < padded; j += lanes) {
+        const u32 x = ops::load32(reinterpret_cast<const unsigned char*>(from + j));
+        const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
+        // Infinities have a ratio that is infinite; NaN counts as 0.
+        const u32 ratio = ops::select(ops::greater(magnitude, ops::set(fp32_infinity)), ops::set(0),
+                                      ops::divide_floats(x, divisor));
+        if constexpr (has_tables) {
+          ops::store8(codes + j, code_at(keys, ratio));
+        } else {
+          std::uint32_t ratios[lanes];
+          ops::store32(reinterpret_cast<unsigned char*>(ratios), ratio);
+          for (std::size_t k = 0; k < lanes; ++k)
+            codes[j + k] = static_cast<unsigned char>(code_of(bounds, order_of(ratios[k])));
+        }
+      }
+      if constexpr (Width == 8) {
+        __builtin_memcpy(dst + first + i, codes, step);
+      } else {
+        packing<Width, Isa>::pack(codes, dst, first + i, step);
+      }
+      scales[i / BlockSize] = bit_cast<float>(amax);
     }
-    __builtin_memcpy(dst, block, count * sizeof(float));
+  }
+
+  static void decode(const codebook<Size>& book, const unsigned char* src, std::size_t first,
+                     std::size_t count, const float* scales, float* dst) {
+    const default_control_word<Isa> control_word;
+    tables numbers;
+    if constexpr (has_tables)
+      for (std::size_t i = 0; i < 16; ++i)
+        numbers.value[i] = bit_cast<std::uint32_t>(book.value[i % Size]);
+    unsigned char codes[padded] = {};
+    for (std::size_t i = 0; i < count; i += BlockSize) {
+      const std::size_t step = count - i < BlockSize ? count - i : BlockSize;
+      if constexpr (Width == 8) {
+        __builtin_memcpy(codes, src + first + i, step);
+      } else {
+        packing<Width, Isa>::unpack(src, first + i, codes, step);
+      }
+      float block[padded];
+      float* const to = step < padded ? block : dst + i;
+      const u32 scale = ops::set(bit_cast<std::uint32_t>(scales[i / BlockSize]));
+      for (std::size_t j = 0; j < padded; j += lanes) {
+        u32 x;
+        if constexpr (has_tables) {
+          x = ops::lookup16(numbers.value, ops::load8(codes + j));
+        } else {
+          std::uint32_t values[lanes];
+          for (std::size_t k = 0; k < lanes; ++k)
+            values[k] = bit_cast<std::uint32_t>(book.value[codes[j + k] % Size]);
+          x = ops::load32(reinterpret_cast<const unsigned char*>(values));
+        }
+        x = ops::multiply_floats(x, scale);
+        ops::store32(
+            reinterpret_cast<unsigned char*>(to + j),
+            ops::select(ops::greater(ops::and_(x, ops::set(0x7fffffff)), ops::set(fp32_infinity)),
+                        ops::set(fp32_nan), x));
+      }
+      if (to == block) __builtin_memcpy(dst + i, block, step * sizeof(float));
+    }
+  }
+
+ private:
+  /// How many of the ascending keys are not above that of x.
+  FEWBITS_INLINE static u32 code_at(const tables& keys, u32 x) {
+    const u32 negative = ops::sub(ops::set(0), ops::template shift_right<31>(x));
+    const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
+    const u32 key = ops::add(ops::sub(ops::xor_(magnitude, negative), negative), ops::set(middle));
+    u32 code = ops::set(0);
+    FEWBITS_UNROLL
+    for (std::uint32_t half = 8; half > 0; half /= 2) {
+      const u32 least = ops::lookup16(keys.least, ops::add(code, ops::set(half - 1)));
+      code =
+          ops::select(ops::equal(ops::max_(key, least), key), ops::add(code, ops::set(half)), code);
+    }
+    return code;
   }
 };
 
@@ -156,14 +234,9 @@ FEWBITS_INLINE void quantize(const Src& src, const codebook<Size>& book,
   FEWBITS_ASSERT(codes.size() == count && scales.size() == detail::groups_of(count, BlockSize),
                  "quantize: %zu numbers, %zu codes, %zu scales", count, codes.size(),
                  scales.size());
-  const auto bounds = detail::bounds_of(book);
-  unsigned char block[BlockSize];
-  for (std::size_t i = 0; i < count; i += BlockSize) {
-    const std::size_t step = count - i < BlockSize ? count - i : BlockSize;
-    scales[i / BlockSize] = detail::codebook_kernel<Size, BlockSize, Isa>::encode(
-        bounds, detail::floats_of(src) + i, step, block);
-    for (std::size_t j = 0; j < step; ++j) codes.set(i + j, Code::from_bits(block[j]));
-  }
+  detail::codebook_kernel<Size, BlockSize, packed_bits<Code>, Isa>::encode(
+      detail::bounds_of(book), detail::floats_of(src), count, codes.data(), codes.offset(),
+      scales.data());
 }
 
 /// Writes the numbers that codes stand for: value * scale, one rounding in FP32. Sizes, bits and errors as
@@ -176,17 +249,8 @@ FEWBITS_INLINE void dequantize(const packed_span<Code>& codes, const codebook<Si
   FEWBITS_ASSERT(
       detail::size_of(dst) == count && scales.size() == detail::groups_of(count, BlockSize),
       "dequantize: %zu codes, %zu numbers, %zu scales", count, detail::size_of(dst), scales.size());
-  using value = typename packed_span<Code>::value_type;
-  unsigned char block[BlockSize];
-  for (std::size_t i = 0; i < count; i += BlockSize) {
-    const std::size_t step = count - i < BlockSize ? count - i : BlockSize;
-    for (std::size_t j = 0; j < step; ++j) {
-      const value code = codes[i + j];
-      block[j] = static_cast<unsigned char>(code.bits());
-    }
-    detail::codebook_kernel<Size, BlockSize, Isa>::decode(book, block, step, scales[i / BlockSize],
-                                                          detail::floats_of(dst) + i);
-  }
+  detail::codebook_kernel<Size, BlockSize, packed_bits<std::remove_const_t<Code>>, Isa>::decode(
+      book, codes.data(), codes.offset(), count, scales.data(), detail::floats_of(dst));
 }
 
 /// Scales in 8 bits: scale = code * step + mean, one step for each 256 scales; for blocks of 64 this is
