@@ -51,6 +51,18 @@ static_assert(inference_memory(seven).bytes(role::kv_cache) == 2 * gibibyte);
 static_assert(inference_memory(seven).card_bytes(role::buffers) ==
               2 * (2 * 4096 + 3 * 11008) + 4 * 32000);
 
+// Weights are divided by cards; activations only if asked for, and then the residual stream is not.
+constexpr fb::memory_table on_eight(bool shares) {
+  return inference_memory(
+      {.model = models::llama2_7b, .cards = 8, .sequence = 4096, .shares_activations = shares});
+}
+static_assert(on_eight(false).card_bytes(role::weights) == 13'476'831'232 / 8);
+static_assert(on_eight(false).card_bytes(role::kv_cache) == gibibyte / 4);
+static_assert(on_eight(false).card_bytes(role::buffers) ==
+              inference_memory(seven).card_bytes(role::buffers));
+static_assert(on_eight(true).card_bytes(role::buffers) ==
+              2 * (2 * 4096 + 3 * 11008 / 8) + 4 * 32000 / 8);
+
 constexpr u64 weights(fb::number_format format, const fb::model_shape& model) {
   return inference_memory({.model = model, .weights = format}).bytes(role::weights) / 1'000'000;
 }

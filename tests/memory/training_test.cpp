@@ -81,12 +81,15 @@ static_assert(zero_card(7'500 * megabyte, 0, 64) == 120 * gigabyte);
 static_assert(zero_card(7'500 * megabyte, 1, 64) == 31'406'250'000);
 static_assert(zero_card(7'500 * megabyte, 2, 64) == 16'640'625'000);
 static_assert(zero_card(7'500 * megabyte, 3, 64) == 1'875'000'000);
+static_assert(zero_card(7 * billion, 0, 8) == 112 * gigabyte);
 static_assert(zero_card(7 * billion, 1, 8) == 38'500'000'000);
 static_assert(zero_card(7 * billion, 2, 8) == 26'250'000'000);
 static_assert(zero_card(7 * billion, 3, 8) == 14 * gigabyte);
 static_assert(zero_card(40 * billion, 0, 8) == 640 * gigabyte);
 static_assert(zero_card(40 * billion, 1, 8) == 220 * gigabyte);
 static_assert(zero_card(40 * billion, 2, 8) == 150 * gigabyte);
+static_assert(zero_card(40 * billion, 3, 8) == 80 * gigabyte);
+static_assert(zero_card(70 * billion, 0, 8) == 1120 * gigabyte);
 static_assert(zero_card(70 * billion, 1, 8) == 385 * gigabyte);
 static_assert(zero_card(70 * billion, 2, 8) == 262'500'000'000);
 static_assert(zero_card(70 * billion, 3, 8) == 140 * gigabyte);
@@ -95,32 +98,7 @@ static_assert(training_memory(70 * billion, recipes::lesson, 3, 8).card_bytes() 
 // The largest of unequal shards.
 static_assert(zero_card(17, 3, 8) == 3 * 16 && zero_card(0, 3, 8) == 0);
 
-// ---- DeepSpeed, estimate_zero2_model_states_mem_needs and estimate_zero3_..., the code (its
-// documentation differs), without offload, 8 GPUs. It prints GiB with two decimals and calls them GB.
-
 constexpr u64 hundredths(u64 bytes, u64 unit) { return (bytes * 100 + unit / 2) / unit; }
-
-constexpr u64 deepspeed_zero2(u64 parameters) {
-  return hundredths(
-      training_memory(parameters, recipes::mixed_adam_two_gradients, 2, 8).card_bytes(), gibibyte);
-}
-constexpr u64 deepspeed_zero3(u64 parameters, u64 largest_layer) {
-  return hundredths(
-      training_memory(parameters, recipes::mixed_adam_fp32_gradients, 3, 8, largest_layer)
-          .card_bytes(),
-      gibibyte);
-}
-static_assert(deepspeed_zero2(2851 * megabyte) == 1128);
-static_assert(deepspeed_zero2(7 * billion) == 2771);
-static_assert(deepspeed_zero2(40 * billion) == 15832);
-static_assert(deepspeed_zero2(70 * billion) == 27707);
-static_assert(deepspeed_zero3(2851 * megabyte, 32 * megabyte) == 609);
-static_assert(deepspeed_zero3(7 * billion, fb::largest_matrix(fb::models::llama2_7b)) == 1516);
-static_assert(deepspeed_zero3(40 * billion, 500 * megabyte) == 8568);
-static_assert(deepspeed_zero3(70 * billion, fb::largest_matrix(fb::models::llama2_70b)) == 14766);
-// One question, three answers: 65.19, 74.51, 85.68 GiB a card: fits, just fits, does not fit.
-static_assert(hundredths(sharded.card_bytes(), gibibyte) == 6519);
-static_assert(hundredths(with_copy.card_bytes(), gibibyte) == 7451);
 
 // ---- Megatron: 18 bytes a parameter, 6 + 12 / dp with the distributed optimizer
 
@@ -129,12 +107,17 @@ static_assert(training_memory(8 * billion, recipes::mixed_adam_fp32_gradients).c
 static_assert(training_memory(8 * billion, recipes::mixed_adam_fp32_gradients, 1, 16)
                   .card_bytes() == 54 * gigabyte);
 
-// ---- Hugging Face accelerate estimate-memory, "Training using Adam" of FP32
+// ---- Hugging Face accelerate estimate-memory, "Training using Adam": of FP32, and of FP16 the largest
+// part instead of the sum, which is what everything in 16 bits takes
 
 static_assert(hundredths(training_memory(7 * billion, recipes::fp32_adam).bytes(), gibibyte) ==
               10431);
 static_assert(hundredths(training_memory(40 * billion, recipes::fp32_adam).bytes(), gibibyte) ==
               59605);
+static_assert(hundredths(training_memory(7 * billion, recipes::bf16_adam).bytes(), gibibyte) ==
+              5215);
+static_assert(hundredths(training_memory(40 * billion, recipes::bf16_adam).bytes(), gibibyte) ==
+              29802);
 
 // ---- QLoRA: 4.127 bits a parameter (scales quantized too: 8 bits for 64, FP32 for 256 scales)
 
@@ -276,6 +259,20 @@ static_assert(hundredths(eleuther.bytes(role::master_weights) + eleuther.bytes(r
 static_assert(hundredths(training_memory(seven).card_bytes(role::activations), gibibyte) == 9700);
 static_assert(hundredths(eleuther.bytes() + training_memory(seven).card_bytes(role::activations),
                          gibibyte) == 20333);
+
+// Its rules: the optimizer is 12 bytes a parameter, 6 with 8-bit moments, 8 for SGD with momentum and master
+// weights; gradients 2 or 4.
+constexpr u64 optimizer_bytes(const fb::training_recipe& recipe) {
+  const fb::memory_table table = training_memory(u64{1} << 20, recipe);
+  return (table.bytes(role::master_weights) + table.bytes(role::moments)) >> 20;
+}
+static_assert(optimizer_bytes(recipes::mixed_adam) == 12);
+static_assert(optimizer_bytes(recipes::mixed_adam_8bit) == 6);
+static_assert(optimizer_bytes(recipes::mixed_lion) == 8);
+static_assert(training_memory(billion, recipes::mixed_adam).bytes(role::gradients) == 2 * billion);
+// Its cache, bytes h L (s + o) b, is that of the keys alone.
+static_assert(fb::kv_cache_count(fb::models::llama2_7b, 4096 + 512) ==
+              2 * (u64{4096} * 32 * (4096 + 512)));
 
 // ---- What 64 bits cannot count
 

@@ -61,8 +61,8 @@ FEWBITS_INLINE constexpr void append_ratio(memory_text& text, std::uint64_t byte
   return text;
 }
 
-/// How a line came about, in one sentence. Letters of the formulas: P parameters (divided by t), b batch, s
-/// sequence, h hidden, L layers, a heads, k width of the keys (kv_heads * head size), f width of the
+/// How a line came about, in one sentence. Letters of the formulas: P parameters (of a pipeline stage,
+/// divided by t), b batch, s sequence, h hidden, L layers (of a stage, times its micro-batches), a heads, k width of the keys (kv_heads * head size), f width of the
 /// MLP, V vocabulary, t tensor-parallel cards, n tokens of a step. (s h and its like are also divided
 /// by t under sequence parallelism.)
 [[nodiscard]] FEWBITS_INLINE constexpr memory_text explain(const memory_line& line) {
@@ -91,8 +91,13 @@ FEWBITS_INLINE constexpr void append_ratio(memory_text& text, std::uint64_t byte
     detail::append(text, line.shards);
   }
   detail::append(text, ": ");
-  detail::append(text, line.card_bytes);
-  detail::append(text, " bytes a card");
+  if (line.host_bytes != 0) {
+    detail::append(text, line.host_bytes);
+    detail::append(text, " bytes in host memory");
+  } else {
+    detail::append(text, line.card_bytes);
+    detail::append(text, " bytes a card");
+  }
   return text;
 }
 

@@ -23,6 +23,9 @@ struct inference_setup {
   std::uint64_t sequence = 0;  ///< tokens in the cache, prompt and answer
   std::uint64_t batch = 1;
   std::uint64_t step = 1;  ///< tokens of a sequence computed at once: 1, or a chunk of the prompt
+  /// Whether the cards share what is inside attention and MLP, and the logits; the residual stream is
+  /// whole on each. Else all activations are.
+  bool shares_activations = false;
 };
 
 /// Numbers in the cache of `batch` sequences: 2 * layers * kv_heads * head size a token; with a
@@ -38,8 +41,8 @@ struct inference_setup {
   return (count{model.layers} * a_token * tokens).value;
 }
 
-/// A whole deployment. MLA's cache is on every card; keys and values are shared out by heads, so a
-/// card has at least one. Requires a card.
+/// A whole deployment. The weights are divided evenly. MLA's cache is on every card; keys and values are
+/// shared out by heads, so a card has at least one. Requires a card.
 [[nodiscard]] FEWBITS_INLINE constexpr memory_table inference_memory(const inference_setup& setup) {
   using detail::count;
   FEWBITS_ASSERT(setup.cards > 0, "inference_memory: no card");
@@ -47,7 +50,7 @@ struct inference_setup {
   memory_table table{};
   table.cards = setup.cards;
   detail::add_state(table, tensor_role::weights, "weights", "P", setup.weights,
-                    {parameter_count(model)}, setup.cards, 0);
+                    {{parameter_count(model)}, {parameter_count(model)}}, setup.cards, 0);
   const std::uint64_t heads = model.latent != 0 ? 1 : model.kv_heads;
   const count cached{kv_cache_count(model, setup.sequence, setup.batch)};
   const count of_head = cached / count{heads};
@@ -57,18 +60,20 @@ struct inference_setup {
       {tensor_role::kv_cache, model.latent != 0 ? "latent cache" : "keys and values",
        model.latent != 0 ? "b s latent L" : "2 b s k L", setup.cache, cached.value,
        setup.cards < heads ? setup.cards : heads, 0, detail::tensor_bytes(cached, setup.cache),
-       detail::tensor_bytes(of_head * heads_a_card, setup.cache)});
+       detail::tensor_bytes(of_head * heads_a_card, setup.cache), 0});
   const count tokens = count{setup.step} * count{setup.batch};
   const count h{model.hidden};
   // The residual stream and its norm, and the wider of attention and MLP.
   const count attend = count{2} * h + count{2} * detail::kv_width(model);
   const count mlp = detail::mlp_matrices(model) * count{model.ffn};
   const bool is_mlp = mlp.value > attend.value;
+  const count parts{setup.shares_activations ? setup.cards : std::uint64_t{1}};
   detail::add_activations(table, tensor_role::buffers, "one layer's activations",
-                          is_mlp ? "b n (2 h + MLP)" : "b n (4 h + 2 k)", setup.activations,
-                          tokens * (count{2} * h + (is_mlp ? mlp : attend)));
-  detail::add_activations(table, tensor_role::buffers, "logits", "b V", formats::fp32,
-                          count{setup.batch} * count{model.vocabulary});
+                          is_mlp ? "b n (2 h + MLP / t)" : "b n (2 h + (2 h + 2 k) / t)",
+                          setup.activations,
+                          tokens * (count{2} * h + (is_mlp ? mlp : attend) / parts));
+  detail::add_activations(table, tensor_role::buffers, "logits", "b V / t", formats::fp32,
+                          count{setup.batch} * count{model.vocabulary} / parts);
   return table;
 }
 

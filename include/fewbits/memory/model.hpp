@@ -58,12 +58,19 @@ FEWBITS_INLINE constexpr count kv_width(const model_shape& model) {
   return count{model.kv_heads} * count{model.hidden / model.heads};
 }
 
+/// Of the norm after the layers.
+FEWBITS_INLINE constexpr std::uint64_t last_norm_parameters(const model_shape& model) {
+  const count vectors{model.style == block_style::llama ? std::uint64_t{1} : std::uint64_t{2}};
+  return (vectors * count{model.hidden}).value;
+}
+
 /// Vectors of a model: norms and biases.
 FEWBITS_INLINE constexpr count vector_parameters(const model_shape& model) {
   const count h{model.hidden};
-  if (model.style == block_style::llama) return count{model.layers} * count{2} * h + h;
+  const count last{last_norm_parameters(model)};
+  if (model.style == block_style::llama) return count{model.layers} * count{2} * h + last;
   const count biases = h + count{2} * kv_width(model) + h + count{model.ffn} + h;
-  return count{model.layers} * (biases + count{4} * h) + count{2} * h;
+  return count{model.layers} * (biases + count{4} * h) + last;
 }
 
 FEWBITS_INLINE constexpr count embeddings(const model_shape& model) {

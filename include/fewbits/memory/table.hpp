@@ -107,6 +107,7 @@ struct memory_line {
   int zero_stage;            ///< the ZeRO stage from which it is shared; 0, never
   std::uint64_t bytes;       ///< state: one copy of it; activations: those of all cards
   std::uint64_t card_bytes;  ///< on the card that has most
+  std::uint64_t host_bytes;  ///< in the memory of the hosts, all together
 };
 
 /// The lines of a plan.
@@ -131,6 +132,10 @@ struct memory_table {
   }
   [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t card_bytes(tensor_role role) const {
     return sum(&memory_line::card_bytes, &role);
+  }
+  /// What the hosts must hold together, or `unbounded`.
+  [[nodiscard]] FEWBITS_INLINE constexpr std::uint64_t host_bytes() const {
+    return sum(&memory_line::host_bytes, nullptr);
   }
 
  private:
@@ -158,12 +163,20 @@ FEWBITS_INLINE constexpr void add_line(memory_table& table, const memory_line& l
   table.lines[table.size++] = line;
 }
 
-/// `elements` numbers of the model's state, divided among `shards` cards.
+/// Numbers of the model's state: of a group of cards that shares them, and of all groups.
+struct state_count {
+  count of_group, whole;
+};
+
+/// State that is divided among `shards` cards of a group, or in the hosts' memory.
 FEWBITS_INLINE constexpr void add_state(memory_table& table, tensor_role role, const char* name,
                                         const char* formula, const number_format& format,
-                                        count elements, std::uint64_t shards, int zero_stage) {
-  add_line(table, {role, name, formula, format, elements.value, shards, zero_stage,
-                   tensor_bytes(elements, format), tensor_bytes(elements / count{shards}, format)});
+                                        state_count elements, std::uint64_t shards, int zero_stage,
+                                        bool in_host = false) {
+  const std::uint64_t whole = tensor_bytes(elements.whole, format);
+  const std::uint64_t share = tensor_bytes(elements.of_group / count{shards}, format);
+  add_line(table, {role, name, formula, format, elements.of_group.value, shards, zero_stage, whole,
+                   in_host ? 0 : share, in_host ? whole : 0});
 }
 
 /// `elements` numbers on every card, others on each.
@@ -172,7 +185,7 @@ FEWBITS_INLINE constexpr void add_activations(memory_table& table, tensor_role r
                                               const number_format& format, count elements) {
   const count bytes{tensor_bytes(elements, format)};
   add_line(table, {role, name, formula, format, elements.value, 1, 0,
-                   (bytes * count{table.cards}).value, bytes.value});
+                   (bytes * count{table.cards}).value, bytes.value, 0});
 }
 
 }  // namespace detail

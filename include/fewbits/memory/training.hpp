@@ -26,8 +26,15 @@ enum class recomputation : unsigned char {
   full,       ///< all of a layer, from its input
 };
 
-/// A training run. Requires 0 <= zero_stage <= 3, cards and tensor_parallel of at least 1, and that
-/// tensor_parallel divides cards; the others are data-parallel, each with its own `batch`.
+/// What is in the memory of the hosts instead of the cards'.
+enum class offload : unsigned char {
+  none,
+  optimizer,  ///< what the optimizer's step is about: all but the weights; gradients from ZeRO 2 on
+  all,        ///< the weights too; with ZeRO 3, whose gathered layer stays
+};
+
+/// A training run. Requires 0 <= zero_stage <= 3, cards, tensor_parallel and pipeline_parallel of at least 1,
+/// and that the product of both divides cards; the others are data-parallel, each with its own `batch`.
 struct training_setup {
   model_shape model{};
   training_recipe recipe{};
@@ -35,38 +42,48 @@ struct training_setup {
   std::uint64_t cards = 1;
   std::uint64_t tensor_parallel = 1;
   bool sequence_parallel = false;
+  std::uint64_t pipeline_parallel = 1;  ///< stages, each with its part of the layers
+  std::uint64_t micro_batches = 0;      ///< of a step, through the stages; 0, enough to fill them
   std::uint64_t sequence = 0;
-  std::uint64_t batch = 1;  ///< sequences a card computes at once
+  std::uint64_t batch = 1;  ///< sequences of a micro-batch on a card
   attention attend = attention::standard;
   recomputation recompute = recomputation::none;
   number_format activations = formats::bf16;
+  offload to_host = offload::none;
 };
 
 namespace detail {
 
 /// The state of `parameters` numbers, those one card of each data-parallel group is in charge of.
-FEWBITS_INLINE constexpr void add_recipe(memory_table& table, count parameters, count factored,
-                                         const training_recipe& recipe, int zero_stage,
-                                         std::uint64_t cards) {
+FEWBITS_INLINE constexpr void add_recipe(memory_table& table, state_count parameters,
+                                         state_count factored, const training_recipe& recipe,
+                                         int zero_stage, std::uint64_t cards, offload to_host) {
   FEWBITS_ASSERT(zero_stage >= 0 && zero_stage <= 3, "training_memory: ZeRO stage %d", zero_stage);
   FEWBITS_ASSERT(cards > 0, "training_memory: no card");
+  FEWBITS_ASSERT(to_host != offload::all || zero_stage == 3,
+                 "training_memory: weights in host memory need ZeRO 3, not %d", zero_stage);
   const std::uint64_t weights = zero_stage >= 3 ? cards : 1;
   const std::uint64_t gradients = zero_stage >= 2 ? cards : 1;
   const std::uint64_t states = zero_stage >= 1 ? cards : 1;
+  const bool moves_states = to_host != offload::none;
+  const bool moves_gradients = moves_states && zero_stage >= 2;
   using role = tensor_role;
-  add_state(table, role::weights, "weights", "P", recipe.weights, parameters, weights, 3);
-  add_state(table, role::gradients, "gradients", "P", recipe.gradients, parameters, gradients, 2);
+  add_state(table, role::weights, "weights", "P", recipe.weights, parameters, weights, 3,
+            to_host == offload::all);
+  add_state(table, role::gradients, "gradients", "P", recipe.gradients, parameters, gradients, 2,
+            moves_gradients);
   add_state(table, role::gradients, "main gradients", "P", recipe.main_gradients, parameters,
-            gradients, 2);
+            gradients, 2, moves_gradients);
   add_state(table, role::master_weights, "master weights", "P", recipe.master_weights, parameters,
-            states, 1);
-  add_state(table, role::moments, "first moment", "P", recipe.first_moment, parameters, states, 1);
-  add_state(table, role::moments, "second moment", "P", recipe.second_moment, parameters, states,
-            1);
+            states, 1, moves_states);
+  add_state(table, role::moments, "first moment", "P", recipe.first_moment, parameters, states, 1,
+            moves_states);
+  add_state(table, role::moments, "second moment", "P", recipe.second_moment, parameters, states, 1,
+            moves_states);
   add_state(table, role::moments, "factored second moment", "sum of rows + cols",
-            recipe.factored_moment, factored, states, 1);
+            recipe.factored_moment, factored, states, 1, moves_states);
   add_state(table, role::compensation, "compensation", "P", recipe.compensation, parameters, states,
-            1);
+            1, moves_states);
 }
 
 /// ZeRO 3 gathers a layer's weights, and makes its gradients, in the weights' format.
@@ -130,9 +147,11 @@ FEWBITS_INLINE constexpr void add_layer(memory_table& table, layer_use use, cons
                   format, elements * use.times);
 }
 
-FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_setup& setup) {
+/// `in_flight` micro-batches are in the layers at once.
+FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_setup& setup,
+                                         std::uint64_t in_flight) {
   const layer_counts layer = layer_activations(setup);
-  const count layers{setup.model.layers};
+  const count layers = count{setup.model.layers} * count{in_flight};
   const number_format format = setup.activations;
   const bool is_gpt = setup.model.style == block_style::gpt;
   const layer_use kept{tensor_role::activations, layers};
@@ -160,17 +179,54 @@ FEWBITS_INLINE constexpr void add_layers(memory_table& table, const training_set
             formats::uint8, layer.matrix_masks);
 }
 
-FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_setup& setup) {
+/// Before the layers, with `in_flight` micro-batches.
+FEWBITS_INLINE constexpr void add_before(memory_table& table, const training_setup& setup,
+                                         std::uint64_t in_flight) {
+  if (setup.model.style == block_style::gpt)
+    add_activations(table, tensor_role::outside_layers, "embedding dropout mask", "b s h",
+                    formats::uint8, hidden_states(setup) * count{in_flight});
+}
+/// After them, with one.
+FEWBITS_INLINE constexpr void add_after(memory_table& table, const training_setup& setup) {
   const count tokens = count{setup.sequence} * count{setup.batch};
-  const count bsh = hidden_states(setup);
   const count logits = tokens * count{setup.model.vocabulary} / count{setup.tensor_parallel};
   constexpr auto role = tensor_role::outside_layers;
-  if (setup.model.style == block_style::gpt)
-    add_activations(table, role, "embedding dropout mask", "b s h", formats::uint8, bsh);
   add_activations(table, role, "inputs of last norm and output", "2 b s h", setup.activations,
-                  count{2} * bsh);
+                  count{2} * hidden_states(setup));
   add_activations(table, role, "logits", "b s V / t", formats::fp32, logits);
   add_activations(table, role, "gradients of the logits", "b s V / t", formats::fp32, logits);
+}
+
+FEWBITS_INLINE constexpr count without(count all, count some) {
+  return {all.value == unbounded ? unbounded : all.value - some.value};
+}
+
+/// What the cards of the first or the last stage of a pipeline hold; those between have no embedding.
+FEWBITS_INLINE constexpr memory_table stage_memory(const training_setup& whole, bool is_first,
+                                                   bool is_last) {
+  const count parts{whole.tensor_parallel};
+  training_setup setup = whole;
+  setup.model.layers = (count{whole.model.layers} / count{whole.pipeline_parallel}).value;
+  setup.model.tied = whole.model.tied || !is_first || !is_last;
+  if (!is_first) setup.model.positions = 0;
+  const count last_norm{is_last ? std::uint64_t{0} : last_norm_parameters(setup.model)};
+  const std::uint64_t stages = whole.pipeline_parallel;
+  const std::uint64_t micro_batches = whole.micro_batches == 0 ? stages : whole.micro_batches;
+  const std::uint64_t in_flight = !is_first ? 1 : micro_batches < stages ? micro_batches : stages;
+  memory_table table{};
+  table.cards = whole.cards;
+  add_recipe(
+      table,
+      {without({parameter_count(setup.model)}, last_norm) / parts, {parameter_count(whole.model)}},
+      {without({factored_count(setup.model)}, last_norm) / parts, {factored_count(whole.model)}},
+      whole.recipe, whole.zero_stage, whole.cards / (whole.tensor_parallel * stages),
+      whole.to_host);
+  if (whole.zero_stage == 3)
+    add_gathered(table, count{largest_matrix(whole.model)} / parts, whole.recipe);
+  add_layers(table, setup, in_flight);
+  if (is_first) add_before(table, setup, in_flight);
+  if (is_last) add_after(table, setup);
+  return table;
 }
 
 }  // namespace detail
@@ -179,25 +235,31 @@ FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_se
 /// gradients, moments and so on, a line each. ZeRO 1 shards the optimizer's tensors, 2 the gradients
 /// too, 3 the weights too; then `largest_layer` parameters are gathered at a time. The factored
 /// moment of Adafactor needs a shape. Requires 0 <= zero_stage <= 3 and a card.
-/// (Rajbhandari et al., "ZeRO", 2020, section 5)
+/// (Rajbhandari et al., "ZeRO", 2020, section 5; Ren et al., "ZeRO-Offload", 2021)
 [[nodiscard]] FEWBITS_INLINE constexpr memory_table training_memory(
     std::uint64_t parameters, const training_recipe& recipe, int zero_stage = 0,
-    std::uint64_t cards = 1, std::uint64_t largest_layer = 0) {
+    std::uint64_t cards = 1, std::uint64_t largest_layer = 0, offload to_host = offload::none) {
   memory_table table{};
   table.cards = cards;
-  detail::add_recipe(table, {parameters}, {0}, recipe, zero_stage, cards);
+  detail::add_recipe(table, {{parameters}, {parameters}}, {{0}, {0}}, recipe, zero_stage, cards,
+                     to_host);
   if (zero_stage == 3) detail::add_gathered(table, {largest_layer}, recipe);
   return table;
 }
 
 /// The same for low-rank adaptation: `frozen` weights in their own format and the state of
-/// `adapters` numbers, see `adapter_count`.
+/// `adapters` numbers, see `adapter_count`. With ZeRO 3 `largest_layer` of the frozen weights are
+/// gathered at a time; they have no gradients.
 [[nodiscard]] FEWBITS_INLINE constexpr memory_table adapter_memory(
     std::uint64_t frozen, const number_format& format, std::uint64_t adapters,
-    const training_recipe& recipe, int zero_stage = 0, std::uint64_t cards = 1) {
+    const training_recipe& recipe, int zero_stage = 0, std::uint64_t cards = 1,
+    std::uint64_t largest_layer = 0) {
   memory_table table = training_memory(adapters, recipe, zero_stage, cards);
-  detail::add_state(table, tensor_role::weights, "frozen weights", "P", format, {frozen},
-                    zero_stage == 3 ? cards : 1, 3);
+  detail::add_state(table, tensor_role::weights, "frozen weights", "P", format,
+                    {{frozen}, {frozen}}, zero_stage == 3 ? cards : 1, 3);
+  if (zero_stage == 3)
+    detail::add_activations(table, tensor_role::gathered, "gathered frozen layer",
+                            "P of the largest layer", format, {largest_layer});
   return table;
 }
 
@@ -205,26 +267,21 @@ FEWBITS_INLINE constexpr void add_outside(memory_table& table, const training_se
 /// et al., "Reducing Activation Recomputation in Large Transformer Models", 2022, table 2, for a gpt
 /// block of ffn = 4 hidden; a llama block is the sum of its own saved tensors. `recomputed` and
 /// `outside_layers` are what the formula leaves out.
+///
+/// Pipeline: the first stage has the most micro-batches in flight, one for each stage, the last one the
+///           logits; the result is the fuller of the two. (Narayanan et al., "Efficient Large-Scale
+///           Language Model Training on GPU Clusters Using Megatron-LM", 2021: 1F1B)
 [[nodiscard]] FEWBITS_INLINE constexpr memory_table training_memory(const training_setup& setup) {
-  using detail::count;
-  FEWBITS_ASSERT(setup.tensor_parallel > 0 && setup.cards % setup.tensor_parallel == 0,
+  const detail::count group =
+      detail::count{setup.tensor_parallel} * detail::count{setup.pipeline_parallel};
+  FEWBITS_ASSERT(group.value > 0 && setup.cards % group.value == 0,
                  "training_memory: %llu cards in groups of %llu",
                  static_cast<unsigned long long>(setup.cards),
-                 static_cast<unsigned long long>(setup.tensor_parallel));
-  const count parts{setup.tensor_parallel};
-  memory_table table{};
-  table.cards = setup.cards;
-  detail::add_recipe(table, count{parameter_count(setup.model)} / parts,
-                     count{factored_count(setup.model)} / parts, setup.recipe, setup.zero_stage,
-                     setup.cards / setup.tensor_parallel);
-  // A line's bytes are those of the whole model.
-  for (int i = 0; i < table.size; ++i)
-    table.lines[i].bytes = (count{table.lines[i].bytes} * parts).value;
-  if (setup.zero_stage == 3)
-    detail::add_gathered(table, count{largest_matrix(setup.model)} / parts, setup.recipe);
-  detail::add_layers(table, setup);
-  detail::add_outside(table, setup);
-  return table;
+                 static_cast<unsigned long long>(group.value));
+  if (setup.pipeline_parallel == 1) return detail::stage_memory(setup, true, true);
+  const memory_table first = detail::stage_memory(setup, true, false);
+  const memory_table last = detail::stage_memory(setup, false, true);
+  return first.card_bytes() < last.card_bytes() ? last : first;
 }
 
 }  // namespace FEWBITS_ABI
