@@ -429,7 +429,10 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
     fb::safetensors_file file;
     ASSERT_EQ(words(file.open(here.path("x").c_str(), access)), "no error");
     EXPECT_EQ(file.size(), 3U);
-    EXPECT_EQ(std::memcmp(file.find("w")->bytes().data(), "abcdefgh", 8), 0);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(std::memcmp(file.find("w")->bytes().data(), "abcdefgh", 8), 0);
+      for (const fb::stored_tensor& tensor : file) file.release(tensor);
+    }
     EXPECT_EQ(words(file.open(here.path("none").c_str(), access)),
               "cannot be opened: No such file or directory");
     EXPECT_EQ(file.size(), 0U);
@@ -441,6 +444,24 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
   ASSERT_EQ(mkfifo(here.path("fifo").c_str(), 0600), 0);
   fb::safetensors_file file;
   EXPECT_EQ(words(file.open(here.path("fifo").c_str())), "is not a regular file");
+}
+
+TEST(SafetensorsTest, ReadsReleasedPagesAgain) {
+  const folder here;
+  constexpr std::size_t size = 100'000;
+  std::string data(2 * size + 1, '\0');
+  for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * i / 7);
+  here.write("x",
+             safetensors("{" + entry("a", "U8", std::to_string(size), 0, size) + "," +
+                             entry("b", "U8", std::to_string(size + 1), size, 2 * size + 1) + "}",
+                         data));
+  fb::safetensors_file file;
+  ASSERT_EQ(words(file.open(here.path("x").c_str())), "no error");
+  for (int i = 0; i < 2; ++i)
+    for (const fb::stored_tensor& tensor : file) {
+      file.release(tensor);
+      EXPECT_EQ(std::memcmp(file[0].bytes().data(), data.data(), data.size()), 0);
+    }
 }
 
 TEST(IoErrorTest, ShortensNamesAndHidesControlCharacters) {

@@ -58,6 +58,18 @@ class input_file {
     return error;
   }
 
+  /// Gives back the pages that lie in `size` bytes from `begin` on; touched again, they are read again.
+  FEWBITS_INLINE void release(std::size_t begin, std::size_t size) const {
+#if defined(MADV_DONTNEED)
+    if (!is_mapped_) return;
+    const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t first = (begin + page - 1) / page * page, end = begin + size;
+    // The last page of the file is whole.
+    const std::size_t last = end == size_ ? end : end / page * page;
+    if (first < last) ::madvise(data_ + first, last - first, MADV_DONTNEED);
+#endif
+  }
+
   FEWBITS_INLINE void close() {
     if (is_mapped_) {
       ::munmap(data_, size_);

@@ -88,6 +88,12 @@ class safetensors_file {
     return nullptr;
   }
 
+  /// Gives the memory of a mapped tensor's data back, up to parts of pages: for going through files that
+  /// are larger than the memory. Data that are touched again are read again.
+  FEWBITS_INLINE void release(const stored_tensor& tensor) const {
+    file_.release(tensor.offset(), tensor.bytes().size());
+  }
+
   /// By key.
   [[nodiscard]] FEWBITS_INLINE array_view<const metadata_entry> metadata() const {
     return {header_.metadata.data(), header_.metadata.size()};
