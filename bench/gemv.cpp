@@ -2,7 +2,7 @@
 // Products with few rows, which read B once: against a loop that only reads it, and against other
 // libraries. Names: gemv/<elements of B>/<layout>/<m>x<n>x<k>; `plain` is B as rows, `transposed` as
 // columns, the layout of weights. A is of the same elements where B is FP64, FP32 or has 8 bits and no
-// scales, else FP32. Beyond the names' ends: /2threads is two threads against one.
+// scales, else FP32.
 #include <fewbits/gemm.hpp>
 #include <fewbits/quantize.hpp>
 
