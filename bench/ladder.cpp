@@ -2,10 +2,10 @@
 // One table, a row for each rung of precision: bytes, speed of square products and of one row times a
 // matrix, the step over the rung above, the error, and the accelerator of the lecture beside them.
 //
-//   bench_ladder [--rounds=N]
+//   bench_ladder [--rounds=N] [options of Google Benchmark]
 //
 // Every round times every rung once; figures are medians over rounds, steps medians of the ratios
-// within a round. Arguments of Google Benchmark are ignored, so that the target `bench` can run it.
+// within a round. --benchmark_out=FILE writes them as counters too.
 #include <fewbits/gemm.hpp>
 #include <fewbits/quantize.hpp>
 
@@ -253,6 +253,12 @@ double step(const std::vector<double>& speeds, const std::vector<double>& above)
   return bench::median(ratios);
 }
 
+const rung* rung_above(const std::vector<rung>& rungs, const rung& each) {
+  for (const rung& other : rungs)
+    if (std::string_view(other.name) == each.over) return &other;
+  return nullptr;
+}
+
 void print_step(double speed, double ratio) {
   std::printf(" | %7.*f", speed < 100 ? 1 : 0, speed);
   if (ratio > 0) {
@@ -272,9 +278,7 @@ void print(const std::vector<rung>& rungs, const limits& bounds, int rounds) {
               "bytes", "GOP/s", "step", "peak", "unit", "GOP/s", "step", "GB/s", "error", "TFLOP/s",
               "step");
   for (const rung& each : rungs) {
-    const rung* above = nullptr;
-    for (const rung& other : rungs)
-      if (std::string_view(other.name) == each.over) above = &other;
+    const rung* const above = rung_above(rungs, each);
     const double gemm = bench::median(each.gemm_speeds);
     const double row = bench::median(each.one_row_speeds);
     std::printf("%-5s %-5s %9g", each.name, each.over, each.bytes);
@@ -297,22 +301,68 @@ void print(const std::vector<rung>& rungs, const limits& bounds, int rounds) {
       "whenever the bits halve.\n");
 }
 
+/// Registers the rungs as benchmarks named ladder/<rung>, whose counters are the table.
+void add_counters(const std::vector<rung>& rungs, const limits& bounds) {
+  for (const rung& each : rungs) {
+    const rung* const above = rung_above(rungs, each);
+    benchmark::RegisterBenchmark(
+        (std::string("ladder/") + each.name).c_str(),
+        [&each, above, &bounds](benchmark::State& state) {
+          for (auto _ : state) each.gemm(1);
+          const double gemm = bench::median(each.gemm_speeds);
+          const double row = bench::median(each.one_row_speeds);
+          state.counters["bytes"] = each.bytes;
+          state.counters["GOP/s"] = gemm;
+          state.counters["of_peak"] =
+              100 * gemm / bench::median(bounds.peak[static_cast<int>(each.unit)]);
+          state.counters["row GOP/s"] = row;
+          state.counters["row GB/s"] = row / 2 * each.bytes;
+          state.counters["error"] = each.error;
+          state.counters["lecture TFLOP/s"] = lecture_fp64 * 8 / each.bytes;
+          if (above == nullptr) return;
+          state.counters["step"] = step(each.gemm_speeds, above->gemm_speeds);
+          state.counters["row step"] = step(each.one_row_speeds, above->one_row_speeds);
+        })
+        ->Iterations(1)
+        ->Unit(benchmark::kMicrosecond);
+  }
+}
+
+/// What Google Benchmark would print is the table once more.
+class silent_reporter : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override { return true; }
+  void ReportRuns(const std::vector<Run>&) override {}
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
   int rounds = 9;
+  bool is_table = true;
+  char min_time[] = "--benchmark_min_time=1e-9";  // the repetitions are the rounds
+  std::vector<char*> arguments{argv[0], min_time};
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
+    if (argument.starts_with("--benchmark_format") && !argument.ends_with("console"))
+      is_table = false;
     if (argument.starts_with("--rounds=")) {
       rounds = std::max(1, std::atoi(argv[i] + 9));
-    } else if (!argument.starts_with("--benchmark_")) {
-      std::fprintf(stderr, "usage: bench_ladder [--rounds=N]\n");
-      return 2;
+    } else {
+      arguments.push_back(argv[i]);
     }
   }
+  argc = static_cast<int>(arguments.size());
+  arguments.push_back(nullptr);
+  bench::add_machine_context();
+  benchmark::Initialize(&argc, arguments.data());
+  if (benchmark::ReportUnrecognizedArguments(argc, arguments.data())) return 1;
   std::vector<rung> rungs = make_rungs();
   limits bounds;
   run(rungs, bounds, rounds);
-  print(rungs, bounds, rounds);
+  add_counters(rungs, bounds);
+  silent_reporter silent;
+  benchmark::RunSpecifiedBenchmarks(is_table ? &silent : nullptr);
+  if (is_table) print(rungs, bounds, rounds);
   return 0;
 }

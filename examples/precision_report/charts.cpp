@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The report's pictures.
+#include "charts.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
-#include "report.hpp"
 #include "svg.hpp"
 
 namespace demo {
@@ -24,14 +24,15 @@ struct axis {
 
 bool starts_with(const std::string& name, const char* prefix) { return name.rfind(prefix, 0) == 0; }
 
-}  // namespace
-
+/// The class of the colour of a format: floats, integers, or blocks and codebooks.
 const char* family_of(const std::string& name) {
   if (starts_with(name, "INT")) return "ints";
   if (starts_with(name, "MX") || starts_with(name, "NV") || starts_with(name, "NF"))
     return "blocks";
   return "floats";
 }
+
+}  // namespace
 
 std::string error_chart(const report& all) {
   using histogram = error_histogram;

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "report.hpp"
+#include "charts.hpp"
 #include "svg.hpp"
 
 namespace demo {

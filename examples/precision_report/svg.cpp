@@ -42,10 +42,13 @@ std::string power(int base, int exponent) {
   return result;
 }
 
-svg::svg(double width, double height, const std::string& title)
-    : body_(text("<svg viewBox=\"0 0 %g %g\" style=\"max-width:%gpx\" role=\"img\" aria-label=\"",
+svg::svg(double width, double height, const std::string& title, const std::string& css)
+    : body_(text("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %g %g\" "
+                 "style=\"max-width:%gpx\" role=\"img\" aria-label=\"",
                  width, height, width) +
-            escaped(title) + "\">\n") {}
+            escaped(title) + "\">\n") {
+  if (!css.empty()) body_ += "<style>\n" + css + "</style>\n";
+}
 
 void svg::line(double x1, double y1, double x2, double y2, const char* style) {
   body_ += text("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" class=\"%s\"/>\n", x1, y1,

@@ -17,8 +17,8 @@ enum class anchor { start, middle, end };
 
 class svg {
  public:
-  /// `title` is read out instead of the picture.
-  svg(double width, double height, const std::string& title);
+  /// `title` is read out instead of the picture. `css` is for a picture that no page gives colours.
+  svg(double width, double height, const std::string& title, const std::string& css = {});
 
   void line(double x1, double y1, double x2, double y2, const char* style);
   /// `hint` is shown by the mouse.
@@ -37,16 +37,5 @@ class svg {
 
   std::string body_;
 };
-
-/// Pictures of the report.
-struct report;
-std::string error_chart(const report& all);
-std::string number_line_chart(const report& all);
-std::string range_chart(const report& all);
-std::string ladder_chart(const report& all);
-std::string memory_chart(const report& all);
-
-/// The class of the colour of a format: floats, integers, or blocks and codebooks.
-const char* family_of(const std::string& name);
 
 }  // namespace demo
