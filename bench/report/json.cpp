@@ -65,13 +65,11 @@ class reader {
     const char end = is_object ? '}' : ']';
     if (take(end)) return;
     do {
-      std::string name;
       if (is_object) {
-        skip_spaces();
-        name = string();
+        to.names.push_back(string());
         if (!take(':')) fail("a colon");
       }
-      to.members.emplace_back(std::move(name), value(depth + 1));
+      to.values.push_back(value(depth + 1));
     } while (take(','));
     if (!take(end)) fail(is_object ? "a comma or }" : "a comma or ]");
   }
@@ -114,8 +112,8 @@ class reader {
 
 const json& json::operator[](const char* name) const {
   static const json none;
-  for (const auto& [its, value] : members)
-    if (its == name) return value;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    if (names[i] == name) return values[i];
   return none;
 }
 

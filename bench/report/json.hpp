@@ -3,7 +3,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace bench {
@@ -13,9 +12,10 @@ struct json {
   enum { null, boolean, number_value, string_value, array, object } kind = null;
   double number = 0;
   std::string string;
-  std::vector<std::pair<std::string, json>> members;  ///< of an array, with empty names
+  std::vector<json> values;        ///< of an array or object
+  std::vector<std::string> names;  ///< of an object's values
 
-  /// The member of that name, or null.
+  /// The value of that name, or null.
   [[nodiscard]] const json& operator[](const char* name) const;
 };
 

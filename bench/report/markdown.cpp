@@ -16,6 +16,12 @@ constexpr const char* first_columns[] = {"bytes",    "GOP/s",     "GB/s",     "M
 
 bool starts_with(const std::string& whole, const char* part) { return whole.rfind(part, 0) == 0; }
 
+/// Of a counter: known ones, others, peers.
+int place(const std::string& key) {
+  const auto known = std::find(std::begin(first_columns), std::end(first_columns), key);
+  return static_cast<int>(known - std::begin(first_columns)) + (starts_with(key, "vs_") ? 1 : 0);
+}
+
 std::vector<std::string> columns(const measurements& all, const std::string& group) {
   std::vector<std::string> found;
   for (const measurement& row : all.rows)
@@ -23,12 +29,9 @@ std::vector<std::string> columns(const measurements& all, const std::string& gro
       for (const auto& [key, value] : row.counters)
         if (key != "vs_best" && std::find(found.begin(), found.end(), key) == found.end())
           found.push_back(key);
-  const auto place = [](const std::string& key) {
-    const auto known = std::find(std::begin(first_columns), std::end(first_columns), key);
-    return (known - std::begin(first_columns)) + (starts_with(key, "vs_") ? 1 : 0);
-  };
-  std::stable_sort(found.begin(), found.end(),
-                   [&](const auto& a, const auto& b) { return place(a) < place(b); });
+  std::sort(found.begin(), found.end(), [](const std::string& a, const std::string& b) {
+    return place(a) != place(b) ? place(a) < place(b) : a < b;
+  });
   return found;
 }
 

@@ -37,21 +37,23 @@ std::vector<std::string> measurements::groups() const {
 }
 
 void add(measurements& to, const json& file) {
-  for (const auto& [key, value] : file["context"].members) {
+  const json& context = file["context"];
+  for (std::size_t i = 0; i < context.names.size(); ++i) {
+    const std::string& key = context.names[i];
     const bool is_known = std::any_of(to.context.begin(), to.context.end(),
-                                      [&k = key](const auto& entry) { return entry.first == k; });
-    if (value.kind == json::string_value && !is_known) to.context.emplace_back(key, value.string);
+                                      [&](const auto& entry) { return entry.first == key; });
+    if (context.values[i].kind == json::string_value && !is_known)
+      to.context.emplace_back(key, context.values[i].string);
   }
-  for (const auto& entry : file["benchmarks"].members) {
-    const json& run = entry.second;
+  for (const json& run : file["benchmarks"].values) {
     if (run["error_occurred"].number != 0) continue;
     const std::string& name = run["name"].string;
     const std::size_t slash = std::min(name.find('/'), name.size());
     measurement row{
         name.substr(0, slash), slash < name.size() ? name.substr(slash + 1) : std::string(), {}};
-    for (const auto& [key, value] : run.members)
-      if (value.kind == json::number_value && !is_standard(key))
-        row.counters.emplace_back(key, value.number);
+    for (std::size_t i = 0; i < run.names.size(); ++i)
+      if (run.values[i].kind == json::number_value && !is_standard(run.names[i]))
+        row.counters.emplace_back(run.names[i], run.values[i].number);
     to.rows.push_back(std::move(row));
   }
 }
