@@ -272,7 +272,7 @@ FEWBITS_INLINE constexpr memory_table stage_memory(const training_setup& whole, 
 ///           logits; the result is the fuller of the two. (Narayanan et al., "Efficient Large-Scale
 ///           Language Model Training on GPU Clusters Using Megatron-LM", 2021: 1F1B)
 [[nodiscard]] FEWBITS_INLINE constexpr memory_table training_memory(const training_setup& setup) {
-  const detail::count group =
+  [[maybe_unused]] const detail::count group =
       detail::count{setup.tensor_parallel} * detail::count{setup.pipeline_parallel};
   FEWBITS_ASSERT(group.value > 0 && setup.cards % group.value == 0,
                  "training_memory: %llu cards in groups of %llu",
