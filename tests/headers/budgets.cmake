@@ -17,7 +17,7 @@ set(budgets
   "quantize 18000 +"
   "gemm 22000 +"
   "training 20000 +"
-  "io 20000 +")
+  "io 16000")
 
 function(count_lines source result)
   file(WRITE "${WORK_DIR}/budget.cpp" "${source}\n")
