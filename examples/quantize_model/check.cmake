@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Exit status and message of quantize_model for right and wrong calls; a wrong one leaves its output alone.
-#   cmake -DPROGRAM=<quantize_model> -DDIGITS=<examples/data/digits> -DWORK_DIR=<dir> -P check.cmake
+#   cmake -DPROGRAM=<quantize_model> [-DEMULATOR=<qemu>] -DDIGITS=<examples/data/digits> -DWORK_DIR=<dir>
+#         -P check.cmake
 cmake_minimum_required(VERSION 3.23)
 
 file(REMOVE_RECURSE "${WORK_DIR}")
@@ -10,7 +11,7 @@ set(out "${WORK_DIR}/out.safetensors")
 
 # expect(<exit status> <regular expression of the output> <argument>...)
 function(expect status pattern)
-  execute_process(COMMAND "${PROGRAM}" ${ARGN} RESULT_VARIABLE found OUTPUT_VARIABLE output
+  execute_process(COMMAND ${EMULATOR} "${PROGRAM}" ${ARGN} RESULT_VARIABLE found OUTPUT_VARIABLE output
                   ERROR_VARIABLE output)
   if(NOT found STREQUAL status OR NOT output MATCHES "${pattern}")
     message(SEND_ERROR "quantize_model ${ARGN}: exit status ${found}, not ${status}, or \"${output}\" "
