@@ -76,9 +76,6 @@ expect("ZeRO 1 divides by 4" --model llama2_70b --zero 1 --cards 64 --pipeline-p
 function(json wanted arguments)
   separate_arguments(arguments UNIX_COMMAND "${arguments}")
   run(0 printed message ${arguments} --json)
-  if(CMAKE_VERSION VERSION_LESS 3.19)
-    return()
-  endif()
   string(JSON found ERROR_VARIABLE problem GET "${printed}" ${ARGN})
   if(problem OR NOT found STREQUAL wanted)
     message(SEND_ERROR "memory_plan ${arguments} --json: ${ARGN} is '${found}' instead of '${wanted}'"

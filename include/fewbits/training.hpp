@@ -16,4 +16,5 @@
 #include <fewbits/training/loss_scaler.hpp>
 #include <fewbits/training/master_weights.hpp>
 #include <fewbits/training/optimizer.hpp>
+#include <fewbits/training/scale_gradient.hpp>
 #include <fewbits/training/scaling.hpp>

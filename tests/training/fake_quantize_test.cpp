@@ -2,7 +2,7 @@
 // Fake quantization against quantize and dequantize; masks and gradients of scales against their
 // definitions by the compiler's doubles.
 #include <fewbits/quantize.hpp>
-#include <fewbits/training/fake_quantize.hpp>
+#include <fewbits/training/scale_gradient.hpp>
 
 #include <cfenv>
 #include <cmath>
