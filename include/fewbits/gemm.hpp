@@ -17,6 +17,7 @@
 #pragma once
 
 #include <fewbits/convert.hpp>
+#include <fewbits/gemm/activation.hpp>
 #include <fewbits/gemm/epilogue.hpp>
 #include <fewbits/gemm/gemm.hpp>
 #include <fewbits/gemm/gemm_affine.hpp>

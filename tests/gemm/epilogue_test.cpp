@@ -2,12 +2,15 @@
 // What happens to a sum before it is stored: each operation and its roundings, in the order that the
 // documentation gives.
 #include <fewbits/gemm.hpp>
+#include <fewbits/quantize.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -159,6 +162,188 @@ TEST(EpilogueChain, GoesFromLeftToRight) {
     }
 }
 
+/// C before the product, some of it not finite.
+template <class Out>
+std::vector<Out> old_matrix() {
+  std::vector<Out> c(rows * cols);
+  for (std::size_t i = 0; i < c.size(); ++i)
+    c[i] = fb::convert<Out>(0.25f * static_cast<float>(static_cast<int>(i * 37 % 101) - 50));
+  if constexpr (!std::is_integral_v<Out>) c[3] = std::numeric_limits<Out>::quiet_NaN();
+  return c;
+}
+template <class Element, class Out, class Epilogue>
+std::vector<Out> onto(std::vector<Out> c, const Epilogue& epilogue) {
+  const operands<Element> x;
+  fb::gemm(fb::matrix_view<const Element>(x.a.data(), rows, 1),
+           fb::matrix_view<const Element>(x.b.data(), 1, cols),
+           fb::matrix_view<Out>(c.data(), rows, cols), epilogue);
+  return c;
+}
+template <class Out>
+void expect_same_numbers(const std::vector<Out>& got, const std::vector<Out>& want) {
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double x = static_cast<double>(got[i]), y = static_cast<double>(want[i]);
+    ASSERT_TRUE(x == y || (std::isnan(x) && std::isnan(y))) << "at " << i << ": " << x << ", " << y;
+  }
+}
+
+template <class Element, class Value, class Out>
+void check_accumulate() {
+  const operands<Element> x;
+  const std::vector<Out> old = old_matrix<Out>();
+  std::vector<Out> want(old.size()), tripled(old.size());
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j) {
+      const Value c = static_cast<Value>(old[i * cols + j]), sum = static_cast<Value>(x.sum(i, j));
+      want[i * cols + j] = fb::convert<Out>(c + sum);
+      if constexpr (!std::is_integral_v<Out>)
+        tripled[i * cols + j] = fb::convert<Out>(c + 3 * sum > 0 ? c + 3 * sum
+                                                 : std::isnan(c) ? c
+                                                                 : 0);
+    }
+  expect_same_numbers(onto<Element>(old, fb::accumulate{}), want);
+  if constexpr (!std::is_integral_v<Out>)
+    expect_same_numbers(
+        onto<Element>(old, fb::scale_bias{.scale = 3} | fb::accumulate{} | fb::relu{}), tripled);
+}
+TEST(Accumulate, AddsWhatCHolds) {
+  check_accumulate<float, float, float>();
+  check_accumulate<double, double, double>();
+  check_accumulate<float, float, fb::bf16>();
+  check_accumulate<std::int8_t, float, float>();
+  check_accumulate<std::int8_t, std::int32_t, std::int32_t>();
+}
+TEST(Accumulate, IsModulo32BitsInInt32) {
+  const std::int8_t one[1] = {1};
+  std::int32_t c[1] = {std::numeric_limits<std::int32_t>::max()};
+  fb::gemm(fb::matrix_view<const std::int8_t>(one, 1, 1),
+           fb::matrix_view<const std::int8_t>(one, 1, 1), fb::matrix_view<std::int32_t>(c, 1, 1),
+           fb::accumulate{});
+  EXPECT_EQ(c[0], std::numeric_limits<std::int32_t>::min());
+}
+
+template <class Element, class Value, class Added>
+void check_residual() {
+  const operands<Element> x;
+  const std::vector<Added> added = old_matrix<Added>();
+  const auto got = x.template product<Value>(
+      fb::residual(fb::matrix_view<const Added>(added.data(), rows, cols)));
+  std::vector<Value> want(got.size());
+  for (std::size_t i = 0; i < rows; ++i)
+    for (std::size_t j = 0; j < cols; ++j)
+      want[i * cols + j] =
+          static_cast<Value>(x.sum(i, j)) + fb::convert<Value>(added[i * cols + j]);
+  expect_same_numbers(got, want);
+}
+TEST(Residual, AddsAMatrixOfAnyElements) {
+  check_residual<float, float, float>();
+  check_residual<float, float, fb::fp8_e4m3>();
+  check_residual<std::int8_t, float, std::int8_t>();
+  check_residual<double, double, fb::bf16>();
+}
+
+TEST(ConvertTo, RoundsByThePolicy) {
+  const operands<float> x;
+  const fb::scale_bias scale{.scale = 7.3f};
+  const auto sums = x.product<float>(scale);
+  constexpr fb::cast_policy down{fb::rounding::toward_negative, fb::overflow::saturate};
+  const auto codes = x.product<fb::fp8_e4m3>(scale | fb::convert_to<fb::fp8_e4m3, down>{});
+  const auto cut = x.product<float>(scale | fb::convert_to<fb::bf16, fb::truncating>{});
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    EXPECT_EQ(codes[i].bits(), (fb::convert<fb::fp8_e4m3, down>(sums[i]).bits()));
+    EXPECT_EQ(cut[i], static_cast<float>(fb::convert<fb::bf16, fb::truncating>(sums[i])));
+  }
+}
+
+/// One row of given sums through an epilogue.
+template <class Out, class Value, class Epilogue>
+std::vector<Out> of_sums(const std::vector<Value>& sums, const Epilogue& epilogue) {
+  const Value one[1] = {1};
+  std::vector<Out> c(sums.size());
+  fb::gemm(fb::matrix_view<const Value>(one, 1, 1),
+           fb::matrix_view<const Value>(sums.data(), 1, sums.size()),
+           fb::matrix_view<Out>(c.data(), 1, c.size()), epilogue);
+  return c;
+}
+
+TEST(RequantizeTo, GivesTheCodesOfRequantize) {
+  const operands<std::int8_t> x;
+  const auto sums = x.product<std::int32_t>(fb::identity{});
+  const fb::matrix_view<const std::int32_t> view(sums.data(), rows, cols);
+  const parameters p;
+  std::vector<std::int8_t> want(sums.size());
+  const fb::matrix_view<std::int8_t> codes(want.data(), rows, cols);
+  for (const float multiplier : {0.5f, 0.37f, 30.0f, 1e30f, -0.5f, 0.0f}) {
+    fb::requantize<std::int8_t>(view, fb::array_view<const float>(&multiplier, 1), -3, codes);
+    EXPECT_EQ(x.product<std::int8_t>(fb::requantize_to<std::int8_t>(multiplier, -3)), want);
+  }
+  fb::requantize<std::int8_t>(view, p.column_scale, 5, codes);
+  EXPECT_EQ(x.product<std::int8_t>(fb::requantize_to<std::int8_t>(p.column_scale, 5)), want);
+  std::vector<std::uint8_t> bytes(sums.size());
+  const float half = 0.5f;
+  fb::requantize<std::uint8_t>(view, fb::array_view<const float>(&half, 1), 128,
+                               fb::matrix_view<std::uint8_t>(bytes.data(), rows, cols));
+  EXPECT_EQ(x.product<std::uint8_t>(fb::requantize_to<std::uint8_t>(half, 128)), bytes);
+}
+
+TEST(RequantizeTo, SaturatesAndCountsNanAsZero) {
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const std::vector<float> sums = {infinity, -infinity, std::numeric_limits<float>::quiet_NaN(),
+                                   0.5f,     1.5f,      -0.5f,
+                                   126.5f,   1e9f,      -1e-45f};
+  EXPECT_EQ(of_sums<std::int8_t>(sums, fb::requantize_to<std::int8_t>(1, 1)),
+            (std::vector<std::int8_t>{127, -128, 1, 1, 3, 1, 127, 127, 1}));
+}
+
+// The exact values, in 64 bits of precision. The tail of a normal distribution is erfc, which keeps
+// its relative precision.
+long double exact_silu(long double x) { return x / (1 + std::exp(-x)); }
+long double exact_gelu(long double x) { return x * std::erfc(-x / std::sqrt(2.0L)) / 2; }
+long double exact_gelu_tanh(long double x) {
+  const long double u = std::sqrt(8 / 3.14159265358979323846264338L) * (x + 0.044715L * x * x * x);
+  return x / (1 + std::exp(-u));
+}
+
+template <class Epilogue>
+void check_activation(long double (*exact)(long double)) {
+  if (sizeof(long double) == sizeof(double)) GTEST_SKIP() << "no oracle";
+  std::vector<float> x;
+  std::vector<double> wide;
+  for (int i = -12000; i <= 12000; ++i) {
+    x.push_back(static_cast<float>(i) / 1000 * (i % 7 == 0 ? 10 : 1));
+    wide.push_back(static_cast<double>(x.back()) * 1.0000000123);
+  }
+  for (int e = -149; e < 127; ++e)
+    for (const float sign : {-1.0f, 1.0f}) {
+      x.push_back(sign * std::ldexp(1.25f, e));
+      wide.push_back(static_cast<double>(x.back()));
+    }
+  const auto got = of_sums<float>(x, Epilogue{});
+  const auto fine = of_sums<double>(wide, Epilogue{});
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const long double want = exact(static_cast<long double>(x[i]));
+    const int exponent = want == 0 ? -149 : std::max(std::ilogb(want) - 23, -149);
+    ASSERT_LE(std::fabs(static_cast<long double>(got[i]) - want),
+              0.51L * std::ldexp(1.0L, exponent))
+        << "at " << x[i] << ": " << got[i];
+    const long double finer = exact(static_cast<long double>(wide[i]));
+    ASSERT_LE(std::fabs(static_cast<long double>(fine[i]) - finer),
+              std::fabs(finer) * 0x1p-42L + 0x1p-1000L)
+        << "at " << wide[i] << ": " << fine[i];
+  }
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  const auto special = of_sums<float>(
+      std::vector<float>{infinity, -infinity, std::numeric_limits<float>::quiet_NaN(), 0.0f},
+      Epilogue{});
+  EXPECT_EQ(special[0], infinity);
+  EXPECT_EQ(special[1], 0);
+  EXPECT_TRUE(std::isnan(special[2]));
+  EXPECT_EQ(special[3], 0);
+}
+TEST(Activation, SiluIsAccurate) { check_activation<fb::silu>(exact_silu); }
+TEST(Activation, GeluIsAccurate) { check_activation<fb::gelu>(exact_gelu); }
+TEST(Activation, GeluTanhIsAccurate) { check_activation<fb::gelu_tanh>(exact_gelu_tanh); }
+
 /// Counts how often it sees each element of C, and adds its place to it.
 struct places {
   std::vector<int>* seen;
@@ -186,6 +371,9 @@ TEST(Epilogue, OfAUserSeesEachSumOnceAtItsPlace) {
 
 static_assert(fb::gemm_epilogue<fb::identity> && fb::gemm_epilogue<fb::scale_bias> &&
               fb::gemm_epilogue<fb::relu> && fb::gemm_epilogue<places>);
+static_assert(fb::gemm_epilogue<fb::accumulate> && fb::gemm_epilogue<fb::residual<fb::bf16>> &&
+              fb::gemm_epilogue<fb::gelu> &&
+              fb::gemm_epilogue<decltype(fb::relu{} | fb::accumulate{})>);
 static_assert(!fb::gemm_epilogue<int>);
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <fewbits/gemm/operand.hpp>
 #include <fewbits/gemm/operand_quantized.hpp>
 #include <fewbits/gemm/pack.hpp>
+#include <fewbits/gemm/tile_writer.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/matrix_view.hpp>
 
@@ -20,48 +21,6 @@
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
-namespace detail {
-
-/// Where tiles go: through the epilogue, with one rounding, into C.
-template <class Out, class Accumulator, std::size_t Nr, class Epilogue, isa Isa>
-struct tile_writer {
-  matrix_view<Out> c;
-  Epilogue epilogue;
-
-  static void store(const void* self, const Accumulator* tile, std::size_t row, std::size_t col,
-                    std::size_t rows, std::size_t cols) {
-    const tile_writer& writer = *static_cast<const tile_writer*>(self);
-    for (std::size_t i = 0; i < rows; ++i) writer.store_row(tile + i * Nr, row + i, col, cols);
-  }
-
- private:
-  void store_row(const Accumulator* sums, std::size_t row, std::size_t col,
-                 std::size_t cols) const {
-    Out* const out = c.row(row) + col;
-    if constexpr (std::is_same_v<Out, std::int32_t>) {
-      static_assert(std::is_same_v<Epilogue, identity> && std::is_same_v<Accumulator, Out>,
-                    "fewbits: an int32 C takes integer products without an epilogue");
-      for (std::size_t j = 0; j < cols; ++j) out[j] = sums[j];
-    } else {
-      using value_type = std::conditional_t<std::is_same_v<Accumulator, double>, double, float>;
-      value_type values[Nr];
-      if constexpr (requires { epilogue.read_sums(sums, values, cols, row, col); }) {
-        epilogue.read_sums(sums, values, cols, row, col);
-      } else {
-        for (std::size_t j = 0; j < cols; ++j) values[j] = static_cast<value_type>(sums[j]);
-      }
-      epilogue.apply(values, cols, row, col);
-      if constexpr (format_of<Out> == format_of<value_type>) {
-        __builtin_memcpy(out, values, cols * sizeof(Out));
-      } else {
-        convert_run<cast_policy{}, Isa>(static_cast<const value_type*>(values), out, cols);
-      }
-    }
-  }
-};
-
-}  // namespace detail
-
 /// Bytes of workspace that `gemm(A, B, C, ...)` with these operand types and shapes needs.
 template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
@@ -85,8 +44,8 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            instruction set. A BF16 unit takes subnormal operands and sums as zero.
 ///            With at most 8 rows, B is read once, unpacked, and BF16 goes to FP32.
 /// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is
-///            nearest even with IEEE overflow. C of an integer product is int32 or, converted, any
-///            float type.
+///            nearest even with IEEE overflow. C of an integer product is int32 (with no epilogue but
+///            `accumulate`) or, converted, any float type; or codes, with `requantize_to`.
 /// Executor:  any `executor`; it does not change a bit of the result.
 /// Memory:    `workspace` of gemm_workspace_bytes(A, B) bytes, any alignment.
 /// Errors:    none at run time. Requires matching shapes.
