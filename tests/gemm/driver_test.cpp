@@ -63,20 +63,37 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
   const output<sum> out{c.data(), n, Kernel::nr};
   const fb::detail::element_source<Left> a_source{a, a_stride};
   const fb::detail::element_source<Right> b_source{b, b_stride};
-  const fb::detail::gemm_problem<Kernel> problem{
+  using left = fb::detail::element_source<Left>;
+  fb::detail::gemm_problem<Kernel> problem{
       m,
       n,
       k,
-      fb::detail::panel_packer<fb::detail::element_source<Left>, typename Kernel::a_type,
-                               Kernel::mr, Kernel::kr, !TransA, fb::native>::pack,
+      fb::detail::a_packer<left, Kernel, !TransA, fb::native>::pack,
       fb::detail::panel_packer<fb::detail::element_source<Right>, typename Kernel::b_type,
                                Kernel::nr, Kernel::kr, TransB, fb::native>::pack,
       &a_source,
       &b_source,
+      !TransA,
       a_source.template surplus<typename Kernel::a_type>(),
       b_source.template surplus<typename Kernel::b_type>(),
       output<sum>::store,
-      &out};
+      &out,
+      nullptr,
+      0,
+      nullptr,
+      0,
+      nullptr,
+      nullptr};
+  // A and C as they are, when they can be, every other time.
+  if constexpr (!TransA && std::is_same_v<Left, typename Kernel::a_type>)
+    if ((m + n) % 2 == 0 && k % Kernel::kr == 0 && problem.b_surplus == 0) {
+      problem.plain_a = a;
+      problem.plain_a_row = a_stride;
+    }
+  if (n % 2 == 0) {
+    problem.plain_c = c.data();
+    problem.plain_c_row = n;
+  }
   using driver = fb::detail::gemm_driver<Kernel>;
   const std::size_t bytes = driver::workspace_bytes(m, n, k);
   unsigned char* const workspace = work_memory.ending(bytes);

@@ -22,27 +22,62 @@ struct gemm_problem {
   using a_type = typename Kernel::a_type;
   using b_type = typename Kernel::b_type;
   using acc_type = typename Kernel::acc_type;
+  /// Packs `count` of the depth from `begin` on of `lanes` rows of A or columns of B; rows of A `row`
+  /// apart.
   template <class Packed>
   using pack_function = void (*)(const void* operand, std::size_t lane, std::size_t lanes,
-                                 std::size_t depth, Packed* dst, std::uint32_t* sums);
+                                 std::size_t begin, std::size_t count, Packed* dst, std::size_t row,
+                                 std::uint32_t* sums);
 
   std::size_t m, n, k;
   pack_function<a_type> pack_a;
   pack_function<b_type> pack_b;
   const void* a;
   const void* b;
+  /// Whether A is packed by rows, else in panels.
+  bool a_by_rows;
   /// What packing added to every element of A and of B (integer kernels).
   std::uint32_t a_surplus, b_surplus;
   void (*store)(const void* output, const acc_type* tile, std::size_t row, std::size_t col,
                 std::size_t rows, std::size_t cols);
   const void* output;
+  /// A where the kernel can read it as it is, C where sums go as they are, B where it has been packed, and
+  /// the sums of its columns if a_surplus is not 0; else null.
+  const a_type* plain_a;
+  std::size_t plain_a_row;
+  acc_type* plain_c;
+  std::size_t plain_c_row;
+  const b_type* packed_b;
+  const std::uint32_t* packed_b_sums;
 };
 
-/// A and B are packed whole, then blocks of C are computed independently: for each panel of columns,
-/// for each kc of the depth, for each panel of rows of the block. A panel of B is read from the
-/// second-level cache mc / mr times, a block of A once for each panel of B. The depth is never split
-/// between tasks and the order of the sums is fixed by the shape, so neither the executor nor the
-/// number of threads changes a bit.
+/// Where things are in panels of B, and how the depth is divided. Panels follow each other.
+template <gemm_micro_kernel Kernel>
+struct gemm_depth {
+  std::size_t depth;   // of a panel, a multiple of kr
+  std::size_t chunks;  // parts of the depth
+  std::size_t chunk;   // depth of all parts but the last
+
+  FEWBITS_INLINE constexpr explicit gemm_depth(std::size_t k)
+      : depth(round_up<Kernel::kr>(k)),
+        chunks(k == 0 ? 1 : quotient(depth, gemm_blocking<Kernel>::kc)),
+        chunk(round_up<Kernel::kr>(quotient(depth, chunks))) {
+    // Rounding up may have left nothing for the last ones.
+    if (k != 0) chunks = quotient(depth, chunk);
+  }
+
+ private:
+  FEWBITS_INLINE static constexpr std::size_t quotient(std::size_t x, std::size_t y) {
+    return (x + y - 1) / y;
+  }
+};
+
+/// Blocks of C are computed independently: for each part of the depth, for each panel of columns, for
+/// each mr rows. A block of A (mc x kc) stays in the second-level cache while panels of B pass
+/// through. With several blocks of rows, A and B are packed whole before; with one, each panel of B
+/// right before its use, into memory that stays in the cache. The depth is never split between tasks
+/// and the order of the sums is fixed by k, so neither the executor nor the number of threads changes
+/// a bit.
 template <gemm_micro_kernel Kernel>
 class gemm_driver {
   using a_type = typename Kernel::a_type;
@@ -52,123 +87,225 @@ class gemm_driver {
   static constexpr std::size_t mr = Kernel::mr;
   static constexpr std::size_t nr = Kernel::nr;
   static constexpr std::size_t kr = Kernel::kr;
-  static constexpr std::size_t alignment = 64;
+  static constexpr std::size_t line = 64;
   static constexpr bool has_sums = std::is_integral_v<acc_type>;
 
-  struct layout {
-    std::size_t depth;  // of a panel, a multiple of kr
+  struct layout : gemm_depth<Kernel> {
+    std::size_t row_blocks, rows;  // of a block
+    std::size_t col_blocks, cols;
+    std::size_t a_row;  // of packed A, in elements
     std::size_t a_panels, b_panels;
-    std::size_t b_bytes, a_bytes, sum_bytes;
+    std::size_t b_bytes, a_bytes, tile_bytes, sum_bytes;
 
-    FEWBITS_INLINE constexpr layout(std::size_t m, std::size_t n, std::size_t k)
-        : depth(round_up<kr>(k)),
+    FEWBITS_INLINE constexpr layout(std::size_t m, std::size_t n, std::size_t k, bool b_is_packed)
+        : gemm_depth<Kernel>(k),
+          row_blocks((m + blocking::mc - 1) / blocking::mc),
+          rows(row_blocks == 0 ? 0 : round_up<mr>((m + row_blocks - 1) / row_blocks)),
+          col_blocks((n + blocking::nc - 1) / blocking::nc),
+          cols(blocking::nc),
+          // An odd number of lines, so that rows do not meet in few sets of a cache.
+          a_row((round_up<line>(this->chunk * sizeof(a_type)) | line) / sizeof(a_type)),
           a_panels((m + mr - 1) / mr),
           b_panels((n + nr - 1) / nr),
-          b_bytes(round_up<alignment>(b_panels * nr * depth * sizeof(b_type))),
-          a_bytes(round_up<alignment>(a_panels * mr * depth * sizeof(a_type))),
+          b_bytes(b_is_packed       ? 0
+                  : row_blocks == 1 ? col_blocks * slot_bytes()
+                                    : round_up<line>(b_panels * nr * this->depth * sizeof(b_type))),
+          a_bytes(a_panels * mr * a_row * sizeof(a_type) * this->chunks),
+          tile_bytes(this->chunks == 1 ? 0 : a_panels * b_panels * tile_size * sizeof(acc_type)),
           sum_bytes(has_sums ? (a_panels * mr + b_panels * nr) * sizeof(std::uint32_t) : 0) {}
+
+    /// Of one panel of B, over one part of the depth.
+    FEWBITS_INLINE constexpr std::size_t slot_bytes() const {
+      return round_up<line>(nr * this->chunk * sizeof(b_type));
+    }
   };
+  /// Tiles of sums start at lines.
+  static constexpr std::size_t tile_size =
+      round_up<line>(mr * nr * sizeof(acc_type)) / sizeof(acc_type);
 
  public:
   /// Bytes of workspace that `run` needs, the slack to align it included.
   FEWBITS_INLINE static constexpr std::size_t workspace_bytes(std::size_t m, std::size_t n,
-                                                              std::size_t k) {
-    const layout sizes(m, n, k);
-    return alignment + sizes.b_bytes + sizes.a_bytes + sizes.sum_bytes;
+                                                              std::size_t k,
+                                                              bool b_is_packed = false) {
+    const layout sizes(m, n, k, b_is_packed);
+    return line + sizes.b_bytes + sizes.a_bytes + sizes.tile_bytes + sizes.sum_bytes;
   }
 
   template <executor Executor>
   static void run(Executor& runner, const gemm_problem<Kernel>& problem, unsigned char* workspace) {
     if (problem.m == 0 || problem.n == 0) return;
-    const layout sizes(problem.m, problem.n, problem.k);
-    const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % alignment;
-    unsigned char* const base = workspace + (alignment - misaligned) % alignment;
-    const panels packed{reinterpret_cast<a_type*>(base + sizes.b_bytes),
-                        reinterpret_cast<b_type*>(base),
-                        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes),
-                        reinterpret_cast<std::uint32_t*>(base + sizes.b_bytes + sizes.a_bytes) +
-                            sizes.a_panels * mr,
-                        sizes.depth};
-
-    runner.parallel_for(sizes.a_panels + sizes.b_panels, [&](std::size_t task) {
-      if (task < sizes.a_panels) {
-        const std::size_t row = task * mr;
-        problem.pack_a(problem.a, row, smaller(mr, problem.m - row), problem.k,
-                       packed.a + row * sizes.depth,
-                       problem.b_surplus != 0 ? packed.a_sums + row : nullptr);
-      } else {
-        const std::size_t col = (task - sizes.a_panels) * nr;
-        problem.pack_b(problem.b, col, smaller(nr, problem.n - col), problem.k,
-                       packed.b + col * sizes.depth,
-                       problem.a_surplus != 0 ? packed.b_sums + col : nullptr);
-      }
-    });
-
-    const std::size_t row_blocks = (problem.m + blocking::mc - 1) / blocking::mc;
-    const std::size_t col_blocks = (problem.n + blocking::nc - 1) / blocking::nc;
-    runner.parallel_for(row_blocks * col_blocks, [&](std::size_t task) {
-      compute_block(problem, packed, task % row_blocks * blocking::mc,
-                    task / row_blocks * blocking::nc);
-    });
+    const layout sizes(problem.m, problem.n, problem.k, problem.packed_b != nullptr);
+    const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % line;
+    unsigned char* const b = workspace + (line - misaligned) % line;
+    unsigned char* const a = b + sizes.b_bytes;
+    unsigned char* const tiles = a + sizes.a_bytes;
+    std::uint32_t* const sums = reinterpret_cast<std::uint32_t*>(tiles + sizes.tile_bytes);
+    const parts packed{sizes,
+                       reinterpret_cast<a_type*>(a),
+                       reinterpret_cast<b_type*>(b),
+                       reinterpret_cast<acc_type*>(tiles),
+                       sums,
+                       sums + sizes.a_panels * mr,
+                       is_small(problem) ? problem.plain_a : nullptr};
+    const bool packs_b_first = problem.packed_b == nullptr && sizes.row_blocks > 1;
+    runner.parallel_for(
+        sizes.a_panels + (packs_b_first ? sizes.b_panels : 0), [&](std::size_t task) {
+          if (task < sizes.a_panels) {
+            pack_rows(problem, packed, task * mr);
+          } else {
+            const std::size_t col = (task - sizes.a_panels) * nr;
+            pack_columns(problem, packed, col, 0, problem.k, packed.b + col * sizes.depth);
+          }
+        });
+    // Tasks in sequence need no more memory at a time than one, and may read a block of A once.
+    constexpr bool is_sequence = std::is_same_v<std::remove_cv_t<Executor>, inline_executor>;
+    if constexpr (is_sequence) {
+      for (std::size_t row = 0; row < problem.m; row += sizes.rows)
+        compute_block(problem, packed, row, smaller(row + sizes.rows, problem.m), 0, problem.n,
+                      packed.b);
+    } else {
+      runner.parallel_for(sizes.row_blocks * sizes.col_blocks, [&](std::size_t task) {
+        const std::size_t row = task % sizes.row_blocks * sizes.rows;
+        const std::size_t col = task / sizes.row_blocks * sizes.cols;
+        if (row < problem.m)
+          compute_block(problem, packed, row, smaller(row + sizes.rows, problem.m), col,
+                        smaller(col + sizes.cols, problem.n),
+                        packed.b + task * (sizes.slot_bytes() / sizeof(b_type)));
+      });
+    }
   }
 
  private:
-  struct panels {
+  struct parts {
+    layout sizes;
     a_type* a;
     b_type* b;
+    acc_type* tiles;
     std::uint32_t* a_sums;
     std::uint32_t* b_sums;
-    std::size_t depth;
+    const a_type* plain_a;
+
+    FEWBITS_INLINE a_type* rows_of_a(std::size_t row, std::size_t part) const {
+      return a + (part * sizes.a_panels * mr + row) * sizes.a_row;
+    }
   };
 
   FEWBITS_INLINE static constexpr std::size_t smaller(std::size_t x, std::size_t y) {
     return x < y ? x : y;
   }
+  /// Whether A stays in the second-level cache as it lies; rows far apart meet in few sets of it.
+  FEWBITS_INLINE static bool is_small(const gemm_problem<Kernel>& problem) {
+    constexpr std::size_t most = std::size_t{1} << 20;
+    return problem.m * problem.plain_a_row <= most / sizeof(a_type);
+  }
+  FEWBITS_INLINE static bool is_plain(const gemm_problem<Kernel>& problem, const parts& packed,
+                                      std::size_t row) {
+    return packed.plain_a != nullptr && problem.m - row >= mr;
+  }
 
-  /// The block of C of at most mc x nc elements at (row0, col0).
+  static void pack_rows(const gemm_problem<Kernel>& problem, const parts& packed, std::size_t row) {
+    if (is_plain(problem, packed, row)) return;
+    for (std::size_t part = 0; part < packed.sizes.chunks; ++part) {
+      const std::size_t begin = part * packed.sizes.chunk;
+      problem.pack_a(problem.a, row, smaller(mr, problem.m - row), begin,
+                     smaller(packed.sizes.chunk, problem.k - begin), packed.rows_of_a(row, part),
+                     packed.sizes.a_row, problem.b_surplus != 0 ? packed.a_sums + row : nullptr);
+    }
+  }
+  static void pack_columns(const gemm_problem<Kernel>& problem, const parts& packed,
+                           std::size_t col, std::size_t begin, std::size_t count, b_type* dst) {
+    problem.pack_b(problem.b, col, smaller(nr, problem.n - col), begin, count, dst, 0,
+                   problem.a_surplus != 0 ? packed.b_sums + col : nullptr);
+  }
+
+  /// `slot` is where panels of B are packed if they are not.
   FEWBITS_NOINLINE static void compute_block(const gemm_problem<Kernel>& problem,
-                                             const panels& packed, std::size_t row0,
-                                             std::size_t col0) {
-    alignas(alignment) acc_type tiles[blocking::mc / mr][mr * nr];
-    const std::size_t row_end = smaller(row0 + blocking::mc, problem.m);
-    const std::size_t col_end = smaller(col0 + blocking::nc, problem.n);
-    for (std::size_t col = col0; col < col_end; col += nr) {
-      const b_type* const b = packed.b + col * packed.depth;
-      std::size_t d = 0;
-      do {
-        const std::size_t steps = smaller(blocking::kc, packed.depth - d) / kr;
-        for (std::size_t row = row0; row < row_end; row += mr)
-          Kernel::run(steps, packed.a + row * packed.depth + d * mr, b + d * nr,
-                      tiles[(row - row0) / mr], d == 0);
-        d += blocking::kc;
-      } while (d < packed.depth);
-      for (std::size_t row = row0; row < row_end; row += mr) {
-        acc_type* const tile = tiles[(row - row0) / mr];
-        if constexpr (has_sums) remove_surplus(problem, packed, row, col, tile);
-        problem.store(problem.output, tile, row, col, smaller(mr, row_end - row),
-                      smaller(nr, col_end - col));
+                                             const parts& packed, std::size_t row0,
+                                             std::size_t row_end, std::size_t col0,
+                                             std::size_t col_end, b_type* slot) {
+    const layout& sizes = packed.sizes;
+    const b_type* const panels = problem.packed_b != nullptr ? problem.packed_b
+                                 : sizes.row_blocks > 1      ? packed.b
+                                                             : nullptr;
+    for (std::size_t part = 0; part < sizes.chunks; ++part) {
+      const std::size_t d = part * sizes.chunk;
+      const std::size_t depth = smaller(sizes.chunk, sizes.depth - d);
+      for (std::size_t col = col0; col < col_end; col += nr) {
+        const b_type* b = slot;
+        // The next panel, of which every mr rows prefetch a piece.
+        const unsigned char* ahead = reinterpret_cast<const unsigned char*>(slot);
+        std::size_t piece = 0;
+        if (panels == nullptr) {
+          pack_columns(problem, packed, col, d, smaller(depth, problem.k - d), slot);
+        } else {
+          b = panels + col * sizes.depth + d * nr;
+          ahead = reinterpret_cast<const unsigned char*>(b);
+          if (col + nr < col_end) {
+            ahead = reinterpret_cast<const unsigned char*>(b + nr * sizes.depth);
+            piece = (depth / kr + Kernel::steps_per_line - 1) / Kernel::steps_per_line * line;
+          }
+        }
+        std::size_t left = depth * nr * sizeof(b_type);
+        for (std::size_t row = row0; row < row_end; row += mr) {
+          multiply(problem, packed, part, row, row_end, col, col_end, b, ahead);
+          piece = smaller(piece, left);
+          left -= piece;
+          ahead += piece;
+        }
       }
     }
+  }
+
+  /// Sums over one part of the depth for one tile.
+  FEWBITS_INLINE static void multiply(const gemm_problem<Kernel>& problem, const parts& packed,
+                                      std::size_t part, std::size_t row, std::size_t row_end,
+                                      std::size_t col, std::size_t col_end, const b_type* b,
+                                      const void* ahead) {
+    const layout& sizes = packed.sizes;
+    const std::size_t d = part * sizes.chunk;
+    const std::size_t steps = smaller(sizes.chunk, sizes.depth - d) / kr;
+    const std::size_t rows = smaller(mr, row_end - row), cols = smaller(nr, col_end - col);
+    const a_type* a = packed.rows_of_a(row, part);
+    std::size_t a_row = problem.a_by_rows ? sizes.a_row : kr;
+    if (is_plain(problem, packed, row)) {
+      a = packed.plain_a + row * problem.plain_a_row + d;
+      a_row = problem.plain_a_row;
+    }
+    const bool is_direct = problem.plain_c != nullptr && rows == mr && cols == nr;
+    alignas(line) acc_type local[mr * nr];
+    acc_type* const tile = is_direct ? problem.plain_c + row * problem.plain_c_row + col
+                           : sizes.chunks == 1
+                               ? local
+                               : packed.tiles + (col / nr * sizes.a_panels + row / mr) * tile_size;
+    const std::size_t tile_row = is_direct ? problem.plain_c_row : nr;
+    Kernel::run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
+                ahead);
+    if (part + 1 != sizes.chunks) return;
+    if constexpr (has_sums) remove_surplus(problem, packed, row, col, tile, tile_row);
+    if (!is_direct) problem.store(problem.output, tile, row, col, rows, cols);
   }
 
   /// With A + x and B + y packed for A and B,
   ///   sum A B = sum (A + x)(B + y) - y sum (A + x) - x sum (B + y) + k x y,
   /// modulo 2^32, and the left side fits.
   FEWBITS_INLINE static void remove_surplus(const gemm_problem<Kernel>& problem,
-                                            const panels& packed, std::size_t row, std::size_t col,
-                                            acc_type* tile) {
+                                            const parts& packed, std::size_t row, std::size_t col,
+                                            acc_type* tile, std::size_t tile_row) {
     const std::uint32_t x = problem.a_surplus;
     const std::uint32_t y = problem.b_surplus;
     if (x == 0 && y == 0) return;
+    const std::uint32_t* const b_sums =
+        (problem.packed_b != nullptr ? problem.packed_b_sums : packed.b_sums) + col;
     const std::uint32_t both = static_cast<std::uint32_t>(problem.k) * x * y;
     // The sums that nothing multiplies have not been made.
     std::uint32_t of_columns[nr];
-    for (std::size_t j = 0; j < nr; ++j) of_columns[j] = x != 0 ? x * packed.b_sums[col + j] : 0;
-    for (std::size_t i = 0; i < mr; ++i) {
+    for (std::size_t j = 0; j < nr; ++j) of_columns[j] = x != 0 ? x * b_sums[j] : 0;
+    for (std::size_t i = 0; i < mr; ++i, tile += tile_row) {
       const std::uint32_t of_row = both - (y != 0 ? y * packed.a_sums[row + i] : 0);
       for (std::size_t j = 0; j < nr; ++j)
-        tile[i * nr + j] = static_cast<acc_type>(static_cast<std::uint32_t>(tile[i * nr + j]) +
-                                                 of_row - of_columns[j]);
+        tile[j] =
+            static_cast<acc_type>(static_cast<std::uint32_t>(tile[j]) + of_row - of_columns[j]);
     }
   }
 };

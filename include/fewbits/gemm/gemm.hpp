@@ -74,20 +74,38 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   const auto a_source = left::source(a);
   const auto b_source = right::source(b);
   const writer output{c, epilogue};
-  const detail::gemm_problem<kernel> problem{
+  using a_source_type = typename left::source_type;
+  detail::gemm_problem<kernel> problem{
       a.rows(),
       b.cols(),
       a.cols(),
-      detail::panel_packer<typename left::source_type, typename kernel::a_type, kernel::mr,
-                           kernel::kr, left::is_row_major, Isa>::pack,
+      detail::a_packer<a_source_type, kernel, left::is_row_major, Isa>::pack,
       detail::panel_packer<typename right::source_type, typename kernel::b_type, kernel::nr,
                            kernel::kr, !right::is_row_major, Isa>::pack,
       &a_source,
       &b_source,
-      left::source_type::template surplus<typename kernel::a_type>(),
+      left::is_row_major,
+      a_source_type::template surplus<typename kernel::a_type>(),
       right::source_type::template surplus<typename kernel::b_type>(),
       writer::store,
-      &output};
+      &output,
+      nullptr,
+      0,
+      nullptr,
+      0,
+      nullptr,
+      nullptr};
+  if constexpr (left::is_row_major &&
+                std::is_same_v<a_source_type, detail::element_source<typename kernel::a_type>>)
+    if (a.cols() % kernel::kr == 0 && problem.b_surplus == 0) {
+      problem.plain_a = a_source.data;
+      problem.plain_a_row = a_source.stride;
+    }
+  if constexpr (std::is_same_v<Out, typename kernel::acc_type> &&
+                std::is_same_v<Epilogue, identity>) {
+    problem.plain_c = c.data();
+    problem.plain_c_row = c.stride();
+  }
   detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
 }
 

@@ -78,6 +78,28 @@ struct unit_transpose {
   }
 };
 
+/// Packs rows as they are, decoded: element (lane, depth d) goes to dst[lane * row + d].
+template <class Source, class To, std::size_t Width, std::size_t Kr, isa Isa>
+struct row_packer {
+  static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t begin,
+                   std::size_t count, To* dst, std::size_t row, std::uint32_t* sums) {
+    const auto& source = *static_cast<const Source*>(operand);
+    const std::size_t padded = (count + Kr - 1) / Kr * Kr;
+    for (std::size_t l = 0; l < Width; ++l, dst += row) {
+      const std::size_t filled = l < lanes ? count : 0;
+      if (filled != 0) source.template read<To, Isa>(lane + l, begin, dst, filled);
+      for (std::size_t i = filled; i < padded; ++i) dst[i] = To{};
+      if constexpr (std::is_integral_v<To>)
+        if (sums != nullptr) {
+          std::uint32_t sum = begin == 0 ? 0 : sums[l];
+          for (std::size_t i = 0; i < filled; ++i)
+            sum += static_cast<std::uint32_t>(static_cast<std::int32_t>(dst[i]));
+          sums[l] = sum;
+        }
+    }
+  }
+};
+
 /// Packs panels of `Width` lanes: element (lane, depth d) goes to
 /// dst[(d / Kr * Width + lane) * Kr + d % Kr]. Lanes and depth that are missing become zero.
 ///
@@ -85,19 +107,26 @@ struct unit_transpose {
 /// `Source`.
 template <class Source, class To, std::size_t Width, std::size_t Kr, bool DepthContiguous, isa Isa>
 struct panel_packer {
-  /// The panel of `lanes` <= Width lanes from `lane` on, over the whole depth. For integer panels the
-  /// sums over the depth of what was packed go to `sums[0..Width-1]`, modulo 2^32, unless that is null.
-  static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t depth,
-                   To* dst, std::uint32_t* sums) {
+  /// The panel of `lanes` <= Width lanes from `lane` on, `count` deep from `begin` on, which is a multiple
+  /// of Kr. For integer panels the sums over the depth of what was packed go to `sums[0..Width-1]`,
+  /// modulo 2^32, unless that is null; those of later parts of the depth are added.
+  static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t begin,
+                   std::size_t count, To* dst, std::size_t, std::uint32_t* sums) {
     const auto& source = *static_cast<const Source*>(operand);
     if constexpr (std::is_integral_v<To>)
-      if (sums != nullptr)
+      if (sums != nullptr && begin == 0)
         for (std::size_t l = 0; l < Width; ++l) sums[l] = 0;
     if constexpr (DepthContiguous) {
-      pack_along_depth(source, lane, lanes, depth, dst, sums);
+      pack_along_depth(source, lane, lanes, begin, begin + count, dst, sums);
     } else {
-      pack_along_lanes(source, lane, lanes, depth, dst, sums);
+      pack_along_lanes(source, lane, lanes, begin, begin + count, dst, sums);
     }
+  }
+
+  /// Over the whole depth.
+  static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t depth,
+                   To* dst, std::uint32_t* sums) {
+    pack(operand, lane, lanes, 0, depth, dst, 0, sums);
   }
 
  private:
@@ -118,12 +147,12 @@ struct panel_packer {
 
   /// Whole panels of units of two 16-bit or four 8-bit elements, from rows of lanes: the elements of
   /// a unit are put together in a 32-bit lane.
-  FEWBITS_INLINE static void interleave(const Source& source, std::size_t lane, std::size_t depth,
-                                        To* dst, std::uint32_t* sums) {
+  FEWBITS_INLINE static void interleave(const Source& source, std::size_t lane, std::size_t d,
+                                        std::size_t end, To* dst, std::uint32_t* sums) {
     using op = vec<Isa>;
     constexpr std::size_t step = static_cast<std::size_t>(op::lanes);
     const auto mask = op::set(flip);
-    for (std::size_t d = 0; d < depth; d += Kr, dst += Width * Kr) {
+    for (; d < end; d += Kr, dst += Width * Kr) {
       const element* const first = source.data + d * source.stride + lane;
       const unsigned char* const src = reinterpret_cast<const unsigned char*>(first);
       const std::size_t stride = source.stride * sizeof(element);
@@ -163,35 +192,35 @@ struct panel_packer {
   }
 
   static void pack_along_lanes(const Source& source, std::size_t lane, std::size_t lanes,
-                               std::size_t depth, To* dst, std::uint32_t* sums) {
+                               std::size_t begin, std::size_t end, To* dst, std::uint32_t* sums) {
     if constexpr (Kr == 1 && !std::is_integral_v<To>) {
       if (lanes == Width) {
-        for (std::size_t d = 0; d < depth; ++d)
-          source.template read<To, Isa>(d, lane, dst + d * Width, Width);
+        for (std::size_t d = begin; d < end; ++d, dst += Width)
+          source.template read<To, Isa>(d, lane, dst, Width);
         return;
       }
     }
     if constexpr (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ && is_copy() && unit == 4 && Kr > 1 &&
                   Width % static_cast<std::size_t>(vec<Isa>::lanes) == 0) {
       if (lanes == Width) {
-        const std::size_t whole = depth / Kr * Kr;
-        interleave(source, lane, whole, dst, sums);
-        pack_rows(source, lane, lanes, whole, depth, dst + whole * Width, sums);
+        const std::size_t whole = begin + (end - begin) / Kr * Kr;
+        interleave(source, lane, begin, whole, dst, sums);
+        pack_rows(source, lane, lanes, whole, end, dst + (whole - begin) * Width, sums);
         return;
       }
     }
-    pack_rows(source, lane, lanes, 0, depth, dst, sums);
+    pack_rows(source, lane, lanes, begin, end, dst, sums);
   }
 
   /// From `d` on, one element at a time.
   FEWBITS_INLINE static void pack_rows(const Source& source, std::size_t lane, std::size_t lanes,
-                                       std::size_t d, std::size_t depth, To* dst,
+                                       std::size_t d, std::size_t end, To* dst,
                                        std::uint32_t* sums) {
-    for (; d < depth; d += Kr, dst += Width * Kr) {
+    for (; d < end; d += Kr, dst += Width * Kr) {
       // Room for a whole vector, though decoding writes no more than Width: g++ 12 cannot see that.
       To rows[Kr][Width < 64 ? 64 : Width];
       for (std::size_t q = 0; q < Kr; ++q) {
-        const std::size_t filled = d + q < depth ? lanes : 0;
+        const std::size_t filled = d + q < end ? lanes : 0;
         if (filled != 0) source.template read<To, Isa>(d + q, lane, rows[q], filled);
         for (std::size_t l = filled; l < Width; ++l) rows[q][l] = To{};
       }
@@ -208,9 +237,9 @@ struct panel_packer {
 
   /// In pieces of the depth that keep the part of the panel being written in the first-level cache.
   static void pack_along_depth(const Source& source, std::size_t lane, std::size_t lanes,
-                               std::size_t depth, To* dst, std::uint32_t* sums) {
-    for (std::size_t d = 0; d < depth; d += piece, dst += piece * Width) {
-      const std::size_t count = depth - d < piece ? depth - d : piece;
+                               std::size_t d, std::size_t end, To* dst, std::uint32_t* sums) {
+    for (; d < end; d += piece, dst += piece * Width) {
+      const std::size_t count = end - d < piece ? end - d : piece;
       const std::size_t padded = (count + Kr - 1) / Kr * Kr;
       const std::size_t blocked = count / block * block;
       const std::size_t grouped =
@@ -292,6 +321,13 @@ struct panel_packer {
     }
   };
 };
+
+/// A as micro-kernels read it best: by rows where its rows lie along the depth, else in panels.
+template <class Source, class Kernel, bool IsRowMajor, isa Isa>
+struct a_packer : row_packer<Source, typename Kernel::a_type, Kernel::mr, Kernel::kr, Isa> {};
+template <class Source, class Kernel, isa Isa>
+struct a_packer<Source, Kernel, false, Isa>
+    : panel_packer<Source, typename Kernel::a_type, Kernel::mr, Kernel::kr, false, Isa> {};
 
 }  // namespace detail
 }  // namespace FEWBITS_ABI

@@ -334,8 +334,8 @@ struct avx2_fp32 {
   static constexpr std::size_t lanes = 8, kr = 1;
 
   FEWBITS_INLINE static __m256 zero() { return _mm256_setzero_ps(); }
-  FEWBITS_INLINE static __m256 load(const float* src) { return _mm256_load_ps(src); }
-  FEWBITS_INLINE static void store(float* dst, __m256 x) { _mm256_store_ps(dst, x); }
+  FEWBITS_INLINE static __m256 load(const float* src) { return _mm256_loadu_ps(src); }
+  FEWBITS_INLINE static void store(float* dst, __m256 x) { _mm256_storeu_ps(dst, x); }
   FEWBITS_INLINE static __m256 add(__m256 x, __m256 y) { return _mm256_add_ps(x, y); }
   FEWBITS_INLINE static __m256 columns(const float* b) { return _mm256_load_ps(b); }
   FEWBITS_INLINE static __m256 row(const float* a) { return _mm256_set1_ps(*a); }
@@ -354,8 +354,8 @@ struct avx2_fp64 {
   static constexpr std::size_t lanes = 4, kr = 1;
 
   FEWBITS_INLINE static __m256d zero() { return _mm256_setzero_pd(); }
-  FEWBITS_INLINE static __m256d load(const double* src) { return _mm256_load_pd(src); }
-  FEWBITS_INLINE static void store(double* dst, __m256d x) { _mm256_store_pd(dst, x); }
+  FEWBITS_INLINE static __m256d load(const double* src) { return _mm256_loadu_pd(src); }
+  FEWBITS_INLINE static void store(double* dst, __m256d x) { _mm256_storeu_pd(dst, x); }
   FEWBITS_INLINE static __m256d add(__m256d x, __m256d y) { return _mm256_add_pd(x, y); }
   FEWBITS_INLINE static __m256d columns(const double* b) { return _mm256_load_pd(b); }
   FEWBITS_INLINE static __m256d row(const double* a) { return _mm256_set1_pd(*a); }

@@ -419,8 +419,8 @@ struct avx512_fp32 {
   static constexpr std::size_t lanes = 16, kr = 1;
 
   FEWBITS_INLINE static __m512 zero() { return _mm512_setzero_ps(); }
-  FEWBITS_INLINE static __m512 load(const float* src) { return _mm512_load_ps(src); }
-  FEWBITS_INLINE static void store(float* dst, __m512 x) { _mm512_store_ps(dst, x); }
+  FEWBITS_INLINE static __m512 load(const float* src) { return _mm512_loadu_ps(src); }
+  FEWBITS_INLINE static void store(float* dst, __m512 x) { _mm512_storeu_ps(dst, x); }
   FEWBITS_INLINE static __m512 add(__m512 x, __m512 y) { return _mm512_add_ps(x, y); }
   FEWBITS_INLINE static __m512 columns(const float* b) { return _mm512_load_ps(b); }
   FEWBITS_INLINE static __m512 row(const float* a) { return _mm512_set1_ps(*a); }
@@ -439,8 +439,8 @@ struct avx512_fp64 {
   static constexpr std::size_t lanes = 8, kr = 1;
 
   FEWBITS_INLINE static __m512d zero() { return _mm512_setzero_pd(); }
-  FEWBITS_INLINE static __m512d load(const double* src) { return _mm512_load_pd(src); }
-  FEWBITS_INLINE static void store(double* dst, __m512d x) { _mm512_store_pd(dst, x); }
+  FEWBITS_INLINE static __m512d load(const double* src) { return _mm512_loadu_pd(src); }
+  FEWBITS_INLINE static void store(double* dst, __m512d x) { _mm512_storeu_pd(dst, x); }
   FEWBITS_INLINE static __m512d add(__m512d x, __m512d y) { return _mm512_add_pd(x, y); }
   FEWBITS_INLINE static __m512d columns(const double* b) { return _mm512_load_pd(b); }
   FEWBITS_INLINE static __m512d row(const double* a) { return _mm512_set1_pd(*a); }
@@ -485,8 +485,8 @@ struct avx512_int8_dot {
   static constexpr std::size_t lanes = 16, kr = 4;
 
   FEWBITS_INLINE static __m512i zero() { return _mm512_setzero_si512(); }
-  FEWBITS_INLINE static __m512i load(const std::int32_t* src) { return _mm512_load_si512(src); }
-  FEWBITS_INLINE static void store(std::int32_t* dst, __m512i x) { _mm512_store_si512(dst, x); }
+  FEWBITS_INLINE static __m512i load(const std::int32_t* src) { return _mm512_loadu_si512(src); }
+  FEWBITS_INLINE static void store(std::int32_t* dst, __m512i x) { _mm512_storeu_si512(dst, x); }
   FEWBITS_INLINE static __m512i add(__m512i x, __m512i y) { return _mm512_add_epi32(x, y); }
   FEWBITS_INLINE static __m512i columns(const std::int8_t* b) { return _mm512_load_si512(b); }
   FEWBITS_INLINE static __m512i row(const std::uint8_t* a) {
@@ -494,8 +494,10 @@ struct avx512_int8_dot {
     __builtin_memcpy(&quad, a, sizeof(quad));
     return _mm512_set1_epi32(quad);
   }
+  // In assembly: sums that go through the intrinsic's other vector type, g++ 12 keeps in memory.
   FEWBITS_INLINE static __m512i multiply_add(__m512i sum, __m512i a, __m512i b) {
-    return _mm512_dpbusd_epi32(sum, a, b);
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
   }
 };
 #endif
