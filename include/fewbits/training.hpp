@@ -13,6 +13,7 @@
 #include <fewbits/training/blockwise_moments.hpp>
 #include <fewbits/training/clip.hpp>
 #include <fewbits/training/fake_quantize.hpp>
+#include <fewbits/training/fake_quantize_blocks.hpp>
 #include <fewbits/training/loss_scaler.hpp>
 #include <fewbits/training/master_weights.hpp>
 #include <fewbits/training/optimizer.hpp>

@@ -24,6 +24,12 @@ inline float use_fake_quantize(const float (&x)[64], float (&y)[64]) {
   const fb::affine<fb::fp8_forward> eight{1, 0};
   fb::fake_quantize(src, eight, dst);
   fb::fake_quantize(fb::array_view<const float>(x, 16), eight, fb::array_view<float>(y, 16));
+  fb::fake_quantize<fb::nvfp4>(src, dst);
+  fb::straight_through_mask<fb::mxint8>(src, fb::matrix_view<std::uint8_t>(mask, 2, 8));
+  fb::straight_through<fb::mxfp4>(src, src, dst);
+  fb::fake_quantize(fb::array_view<const float>(x, 16), fb::nf4, fb::array_view<float>(y, 16));
+  fb::straight_through_mask(fb::array_view<const float>(x, 16), fb::nf4, mask);
+  fb::straight_through(x, fb::nf4, x, y);
   fb::amax_history<4> history{};
   fb::record(history, fb::array_view<const float>(x, 16));
   return slope * fb::lsq_factor<fb::int4>(16) + fb::delayed_scaling(history, eight).scale +
