@@ -174,7 +174,7 @@ TEST(NpyTest, SaysWhatIsWrongAndWhere) {
        "byte 63: the shape is not a list of integers, or has too many"},
       {npy("{'shape': [1,]}", ""), "byte 20: the shape is not a list of integers, or has too many"},
       {npy("{'shape': (-1,)}", ""), "byte 21: not an integer from 0 to 2^64 - 1"},
-      {npy("{'shape': (1.5,)}", ""), "byte 22: syntax error in the header"},
+      {npy("{'shape': (1.5,)}", ""), "byte 22: not an integer from 0 to 2^64 - 1"},
       {npy("{'shape': (1L,)}", ""), "byte 22: syntax error in the header"},
       {npy("{'shape': (01,)}", ""), "byte 23: not an integer from 0 to 2^64 - 1"},
       {npy("{'shape': (,)}", ""), "byte 21: not an integer from 0 to 2^64 - 1"},

@@ -53,13 +53,13 @@ enum class dtype : unsigned char {
 namespace detail {
 
 struct dtype_row {
-  dtype type;
   const char* name;
-  int bits;
   const char* npy;
+  int bits;
+  dtype type;
 };
 inline constexpr dtype_row dtype_rows[] = {
-#define FEWBITS_ROW(name, stored, bits, npy) {dtype::name, stored, bits, npy},
+#define FEWBITS_ROW(name, stored, bits, npy) {stored, npy, bits, dtype::name},
     FEWBITS_DTYPES(FEWBITS_ROW)
 #undef FEWBITS_ROW
 };

@@ -103,14 +103,14 @@ class input_file {
     if (::fstat(file, &status) != 0) return system_fault(io_fault::cannot_open, errno);
     if (!S_ISREG(status.st_mode)) return io_error(io_fault::not_a_file);
     const std::size_t size = static_cast<std::size_t>(status.st_size);
-    if (size == 0) return io_error();
+    if (size == 0) return {};
     if (access == file_access::map) {
       void* const memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
       if (memory != MAP_FAILED) {
         data_ = static_cast<unsigned char*>(memory);
         size_ = size;
         is_mapped_ = true;
-        return io_error();
+        return {};
       }
     }
     data_ = static_cast<unsigned char*>(std::malloc(size));
@@ -122,7 +122,7 @@ class input_file {
       if (count == 0) break;  // shortened meanwhile
       size_ += static_cast<std::size_t>(count);
     }
-    return io_error();
+    return {};
   }
 
   unsigned char* data_ = nullptr;

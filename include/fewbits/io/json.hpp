@@ -4,6 +4,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/io/error.hpp>
+#include <fewbits/io/scanner.hpp>
 #include <fewbits/io/text_view.hpp>
 #include <fewbits/io/utf8.hpp>
 
@@ -14,32 +15,8 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// Reads `size` bytes at `text` from the beginning to the end. Strings are decoded where they are, which
-/// makes them no longer, and ended by a zero. A function that returns false has set `fault`; `at` is
-/// then where.
-struct json_scanner {
-  char* text;
-  std::size_t size;
-  std::size_t at;
-  io_fault fault;
-
-  FEWBITS_INLINE bool fail(io_fault what) {
-    fault = what;
-    return false;
-  }
-
-  /// The next character that is not white space; a zero, which JSON has nowhere, at the end.
-  FEWBITS_INLINE char peek() {
-    while (at < size &&
-           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
-      ++at;
-    return at < size ? text[at] : '\0';
-  }
-  FEWBITS_INLINE bool expect(char wanted, io_fault otherwise = io_fault::bad_syntax) {
-    if (peek() != wanted) return fail(otherwise);
-    ++at;
-    return true;
-  }
+/// Strings are decoded where they are, which makes them no longer, and ended by a zero.
+struct json_scanner : text_scanner<char> {
   /// Within an object or array: whether another member follows, or `closing`.
   FEWBITS_INLINE bool separator(char closing, bool& more) {
     const char next = peek();
@@ -71,25 +48,6 @@ struct json_scanner {
       for (std::size_t i = 0; i < length; ++i) text[end++] = text[at++];
     }
     return fail(io_fault::bad_syntax);
-  }
-
-  /// An integer that fits 64 bits, without sign, fraction and exponent.
-  FEWBITS_INLINE bool integer(std::uint64_t& out) {
-    out = 0;
-    const char first = peek();
-    if (first < '0' || first > '9') return fail(io_fault::bad_integer);
-    const std::size_t begin = at;
-    while (at < size && is_digit(text[at])) {
-      const std::uint64_t digit = static_cast<std::uint64_t>(text[at] - '0');
-      if (__builtin_mul_overflow(out, std::uint64_t{10}, &out) ||
-          __builtin_add_overflow(out, digit, &out))
-        return fail(io_fault::bad_integer);
-      ++at;
-    }
-    if (first == '0' && at - begin > 1) return fail(io_fault::bad_integer);
-    if (at < size && (text[at] == '.' || text[at] == 'e' || text[at] == 'E'))
-      return fail(io_fault::bad_integer);
-    return true;
   }
 
   /// Any value, which is not looked at. Duplicate keys in it are not found.
@@ -124,8 +82,6 @@ struct json_scanner {
   }
 
  private:
-  FEWBITS_INLINE static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
   FEWBITS_INLINE bool digits() {
     if (at == size || !is_digit(text[at])) return fail(io_fault::bad_syntax);
     while (at < size && is_digit(text[at])) ++at;
@@ -136,13 +92,8 @@ struct json_scanner {
     text_view ignored;
     if (first == '"') return string(ignored);
     const text_view words[] = {"true", "false", "null"};
-    for (const text_view word : words)
-      if (first == word[0]) {
-        if (size - at < word.size() || !(text_view(text + at, word.size()) == word))
-          return fail(io_fault::bad_syntax);
-        at += word.size();
-        return true;
-      }
+    for (const text_view each : words)
+      if (first == each[0]) return word(each) || fail(io_fault::bad_syntax);
     if (first == '-') ++at;
     const bool has_zero = at < size && text[at] == '0';
     const std::size_t begin = at;

@@ -60,8 +60,8 @@ class npy_file {
 
   /// The array, without a name; an empty vector of bytes where no file is open.
   [[nodiscard]] FEWBITS_INLINE stored_tensor tensor() const {
-    return stored_tensor(text_view(), header_.type, {header_.shape, header_.rank}, bytes_,
-                         header_.data_begin, header_.order);
+    return {text_view(), header_.type,       {header_.shape, header_.rank},
+            bytes_,      header_.data_begin, header_.order};
   }
 
  private:
@@ -85,7 +85,7 @@ class npy_file {
     if (found > size.bytes)
       return io_error(io_fault::trailing_bytes, header_.data_begin + size.bytes);
     bytes_ = {bytes.data() + header_.data_begin, size.bytes};
-    return io_error();
+    return {};
   }
 
   detail::input_file file_;

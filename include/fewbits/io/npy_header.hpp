@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/io/dtype.hpp>
 #include <fewbits/io/error.hpp>
+#include <fewbits/io/scanner.hpp>
 #include <fewbits/io/stored_tensor.hpp>
 #include <fewbits/io/text_view.hpp>
 #include <fewbits/view/array_view.hpp>
@@ -22,27 +23,7 @@ inline constexpr std::size_t npy_longest_header = 65536;
 inline constexpr std::size_t npy_longest_shape = 64;
 
 /// Reads a Python dictionary, as far as headers have it: strings without escapes, integers, tuples.
-struct python_scanner {
-  const char* text;
-  std::size_t size;
-  std::size_t at;
-  io_fault fault;
-
-  FEWBITS_INLINE bool fail(io_fault what) {
-    fault = what;
-    return false;
-  }
-  FEWBITS_INLINE char peek() {
-    while (at < size &&
-           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t'))
-      ++at;
-    return at < size ? text[at] : '\0';
-  }
-  FEWBITS_INLINE bool expect(char wanted, io_fault otherwise = io_fault::bad_syntax) {
-    if (peek() != wanted) return fail(otherwise);
-    ++at;
-    return true;
-  }
+struct python_scanner : text_scanner<const char> {
   /// After a member: whether another one follows. A comma before the end is allowed.
   FEWBITS_INLINE bool separator(char closing, bool& more) {
     const bool has_comma = peek() == ',';
@@ -63,26 +44,6 @@ struct python_scanner {
     if (at == size) return fail(io_fault::bad_syntax);
     out = text_view(text + begin, at - begin);
     ++at;
-    return true;
-  }
-  FEWBITS_INLINE bool word(text_view wanted) {
-    if (size - at < wanted.size() || !(text_view(text + at, wanted.size()) == wanted)) return false;
-    at += wanted.size();
-    return true;
-  }
-  FEWBITS_INLINE bool integer(std::uint64_t& out) {
-    out = 0;
-    peek();
-    const std::size_t begin = at;
-    while (at < size && text[at] >= '0' && text[at] <= '9') {
-      const std::uint64_t digit = static_cast<std::uint64_t>(text[at] - '0');
-      if (__builtin_mul_overflow(out, std::uint64_t{10}, &out) ||
-          __builtin_add_overflow(out, digit, &out))
-        return fail(io_fault::bad_integer);
-      ++at;
-    }
-    const std::size_t digits = at - begin;
-    if (digits == 0 || (digits > 1 && text[begin] == '0')) return fail(io_fault::bad_integer);
     return true;
   }
 };
@@ -115,8 +76,8 @@ class npy_header {
     if (length > bytes.size() - prefix) return io_error(io_fault::too_short, 8);
 
     data_begin = prefix + length;
-    python_scanner in{reinterpret_cast<const char*>(bytes.data()), data_begin, prefix,
-                      io_fault::none};
+    python_scanner in{
+        {reinterpret_cast<const char*>(bytes.data()), data_begin, prefix, io_fault::none}};
     return members(in) ? io_error() : io_error(in.fault, in.at);
   }
 
@@ -125,8 +86,7 @@ class npy_header {
     const text_view keys[] = {"descr", "fortran_order", "shape"};
     unsigned seen = 0;
     if (!in.expect('{')) return false;
-    bool more = in.peek() != '}';
-    if (!more) ++in.at;
+    bool more = in.opens('}');
     while (more) {
       text_view key;
       in.peek();
@@ -134,18 +94,15 @@ class npy_header {
       if (!in.string(key) || !in.expect(':')) return false;
       unsigned which = 0;
       while (which < 3 && !(key == keys[which])) ++which;
-      if (which == 3 || (seen >> which & 1) != 0) {
-        in.at = key_at;
-        return in.fail(which == 3 ? io_fault::unknown_key : io_fault::duplicate_key);
-      }
+      if (which == 3 || (seen >> which & 1) != 0)
+        return in.fail(which == 3 ? io_fault::unknown_key : io_fault::duplicate_key, key_at);
       seen |= 1U << which;
       in.peek();
       const bool is_read = which == 0 ? descr(in) : which == 1 ? fortran(in) : tuple(in);
       if (!is_read || !in.separator('}', more)) return false;
     }
     if (seen != 7) return in.fail(io_fault::missing_key);
-    in.peek();
-    return in.at == in.size || in.fail(io_fault::bad_syntax);
+    return in.end();
   }
 
   FEWBITS_INLINE bool descr(python_scanner& in) {
@@ -167,8 +124,7 @@ class npy_header {
         // Elements of several bytes have an order, unless nobody knows what they are.
         if (first != '|' || row.bits == 8 || is_raw) return true;
       }
-    in.at = at;
-    return in.fail(io_fault::unsupported_dtype);
+    return in.fail(io_fault::unsupported_dtype, at);
   }
 
   FEWBITS_INLINE bool fortran(python_scanner& in) {
@@ -180,8 +136,7 @@ class npy_header {
     shape_at = in.at;
     rank = 0;
     if (!in.expect('(', io_fault::bad_shape)) return false;
-    bool more = in.peek() != ')';
-    if (!more) ++in.at;
+    bool more = in.opens(')');
     while (more) {
       if (rank == npy_longest_shape) return in.fail(io_fault::bad_shape);
       if (!in.integer(shape[rank++])) return false;

@@ -63,7 +63,7 @@ class output_file {
     if (error) return error;
     if (exists && ::fchmod(file_, status.st_mode & 0777) != 0)
       return failed(io_fault::cannot_write, errno);
-    return io_error();
+    return {};
   }
 
   /// Bytes may come in any order; what lies between them is zero.
@@ -80,7 +80,7 @@ class output_file {
       if (count <= 0) return failed(io_fault::cannot_write, count < 0 ? errno : ENOSPC);
       done += static_cast<std::size_t>(count);
     }
-    return io_error();
+    return {};
   }
 
   /// The target is the new file, which is on the disk.
@@ -100,7 +100,7 @@ class output_file {
       static_cast<void>(::fsync(folder));
       ::close(folder);
     }
-    return io_error();
+    return {};
   }
 
   /// Removes what was written.
@@ -154,7 +154,7 @@ class output_file {
         return io_error(io_fault::out_of_memory);
       }
       file_ = ::open(temporary_.data(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (file_ >= 0) return io_error();
+      if (file_ >= 0) return {};
       if (errno != EEXIST) break;
     }
     const int system_error = errno;

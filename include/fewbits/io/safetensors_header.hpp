@@ -67,7 +67,7 @@ class safetensors_header {
   io_array<metadata_entry> metadata;  // by key
 
   FEWBITS_INLINE io_error parse(char* text, std::size_t size) {
-    json_scanner in{text, size, 0, io_fault::none};
+    json_scanner in{{text, size, 0, io_fault::none}};
     current_ = text_view();
     // RFC 8259 allows white space here; the format does not.
     if (size == 0 || text[0] != '{') return io_error(io_fault::bad_syntax, safetensors_prefix);
@@ -95,22 +95,21 @@ class safetensors_header {
       expected = entry.end;
     }
     if (expected < data_size) return io_error(io_fault::trailing_bytes, data_begin + expected);
-    return io_error();
+    return {};
   }
 
  private:
   FEWBITS_INLINE bool members(json_scanner& in) {
     bool has_metadata = false;
     ++in.at;
-    bool more = in.peek() != '}';
-    if (!more) ++in.at;
+    bool more = in.opens('}');
     while (more) {
       text_view name;
       in.peek();
       const std::size_t name_at = in.at;
       if (!in.string(name) || !in.expect(':')) return false;
       if (name == text_view(metadata_key)) {
-        if (has_metadata) return fail_at(in, name_at, io_fault::duplicate_key);
+        if (has_metadata) return in.fail(io_fault::duplicate_key, name_at);
         has_metadata = true;
         if (!strings(in)) return false;
       } else {
@@ -120,14 +119,12 @@ class safetensors_header {
       }
       if (!in.separator('}', more)) return false;
     }
-    in.peek();
-    return in.at == in.size || in.fail(io_fault::bad_syntax);
+    return in.end();
   }
 
   FEWBITS_INLINE bool strings(json_scanner& in) {
     if (!in.expect('{', io_fault::bad_metadata)) return false;
-    bool more = in.peek() != '}';
-    if (!more) ++in.at;
+    bool more = in.opens('}');
     while (more) {
       metadata_entry line{text_view(), text_view()};
       if (!in.string(line.key) || !in.expect(':')) return false;
@@ -144,8 +141,7 @@ class safetensors_header {
     const text_view keys[] = {"dtype", "shape", "data_offsets"};
     unsigned seen = 0;
     if (!in.expect('{', io_fault::bad_entry)) return false;
-    bool more = in.peek() != '}';
-    if (!more) ++in.at;
+    bool more = in.opens('}');
     while (more) {
       text_view key;
       in.peek();
@@ -154,7 +150,7 @@ class safetensors_header {
       unsigned which = 0;
       while (which < 3 && !(key == keys[which])) ++which;
       if (which < 3) {
-        if ((seen >> which & 1) != 0) return fail_at(in, key_at, io_fault::duplicate_key);
+        if ((seen >> which & 1) != 0) return in.fail(io_fault::duplicate_key, key_at);
         seen |= 1U << which;
       }
       // Other keys may be there: the reference reader ignores them.
@@ -178,13 +174,12 @@ class safetensors_header {
         found.type = row.type;
         return true;
       }
-    return fail_at(in, at, io_fault::unknown_dtype);
+    return in.fail(io_fault::unknown_dtype, at);
   }
 
   FEWBITS_INLINE bool shape(json_scanner& in, safetensors_entry& found) {
     if (!in.expect('[', io_fault::bad_shape)) return false;
-    bool more = in.peek() != ']';
-    if (!more) ++in.at;
+    bool more = in.opens(']');
     for (; more; ++found.rank) {
       std::uint64_t dim = 0;
       if (!in.integer(dim)) return false;
@@ -198,11 +193,6 @@ class safetensors_header {
     return in.expect('[', io_fault::bad_offsets) && in.integer(found.begin) &&
            in.expect(',', io_fault::bad_offsets) && in.integer(found.end) &&
            in.expect(']', io_fault::bad_offsets);
-  }
-
-  FEWBITS_INLINE static bool fail_at(json_scanner& in, std::size_t at, io_fault fault) {
-    in.at = at;
-    return in.fail(fault);
   }
 
   FEWBITS_INLINE io_error sort() {
@@ -220,7 +210,7 @@ class safetensors_header {
         return io_error(io_fault::duplicate_name, a.offset < b.offset ? b.offset : a.offset,
                         a.name);
     }
-    return io_error();
+    return {};
   }
 
   text_view current_;

@@ -89,7 +89,7 @@ class safetensors_writer {
     if (!texts_.append(name.data(), name.size()) || !dims_.append(shape.data(), shape.size()) ||
         !tensors_.push(tensor))
       return io_error(io_fault::out_of_memory);
-    return io_error();
+    return {};
   }
 
   /// A line of `__metadata__`, before `open`.
@@ -103,7 +103,7 @@ class safetensors_writer {
     if (!texts_.append(key.data(), key.size()) || !texts_.append(value.data(), value.size()) ||
         !lines_.push({begin, key.size(), begin + key.size(), value.size()}))
       return io_error(io_fault::out_of_memory);
-    return io_error();
+    return {};
   }
 
   /// Begins the file beside `path`, which need not exist.
@@ -151,7 +151,7 @@ class safetensors_writer {
     for (std::size_t i = 0; i < rows.rows(); ++i)
       if (const io_error error = write(index, array_view<Element>(rows.row(i), rows.cols())))
         return error;
-    return io_error();
+    return {};
   }
 
   /// Errors: incomplete, where a tensor lacks bytes; cannot_write, cannot_replace, not_open.
@@ -206,10 +206,10 @@ class safetensors_writer {
       if (__builtin_add_overflow(end, tensor.bytes, &end) || end >> 62 != 0)
         return fault(io_fault::too_large, name(tensor));
     }
-    return put_header(order) ? (header_.size() > detail::longest_safetensors_header
-                                    ? io_error(io_fault::header_too_long)
-                                    : io_error())
-                             : io_error(io_fault::out_of_memory);
+    if (!put_header(order)) return io_error(io_fault::out_of_memory);
+    if (header_.size() - detail::safetensors_prefix > detail::longest_safetensors_header)
+      return io_error(io_fault::header_too_long);
+    return {};
   }
 
   FEWBITS_INLINE bool put_header(const detail::io_array<std::uint32_t>& order) {
@@ -218,7 +218,7 @@ class safetensors_writer {
     bool has_room = header_.append("\0\0\0\0\0\0\0\0{", prefix + 1);
     for (std::size_t i = 0; i < lines_.size(); ++i) {
       const detail::planned_line& line = lines_[i];
-      has_room = has_room && put(i == 0 ? "\"__metadata__\":{" : ",") &&
+      has_room = has_room && put(i == 0 ? R"("__metadata__":{)" : ",") &&
                  put_string({texts_.data() + line.key, line.key_size}) && put(":") &&
                  put_string({texts_.data() + line.value, line.value_size});
     }
@@ -226,11 +226,11 @@ class safetensors_writer {
     for (std::size_t i = 0; i < order.size(); ++i) {
       const detail::planned_tensor& tensor = tensors_[order[i]];
       if (i + lines_.size() != 0) has_room = has_room && put(",");
-      has_room = has_room && put_string(name(tensor)) && put(":{\"dtype\":\"") &&
-                 put(name_of(tensor.type)) && put("\",\"shape\":[");
+      has_room = has_room && put_string(name(tensor)) && put(R"(:{"dtype":")") &&
+                 put(name_of(tensor.type)) && put(R"(","shape":[)");
       for (std::size_t j = 0; j < tensor.rank; ++j)
         has_room = has_room && (j == 0 || put(",")) && put(dims_[tensor.first_dim + j]);
-      has_room = has_room && put("],\"data_offsets\":[") && put(tensor.begin) && put(",") &&
+      has_room = has_room && put(R"(],"data_offsets":[)") && put(tensor.begin) && put(",") &&
                  put(tensor.begin + tensor.bytes) && put("]}");
     }
     has_room = has_room && put("}");

@@ -55,14 +55,14 @@ class stored_tensor {
   FEWBITS_INLINE io_error as_span(array_view<const Element>& out) const {
     if (const io_fault fault = fault_of<Element>(); fault != io_fault::none) return error(fault);
     out = array_view<const Element>(elements<Element>(), size_);
-    return io_error();
+    return {};
   }
   /// The same for elements of 4 and 6 bits, which need no alignment.
   template <class Element>
   FEWBITS_INLINE io_error as_span(packed_span<const Element>& out) const {
     if (!detail::holds<Element>(type_)) return error(io_fault::wrong_dtype);
     out = packed_span<const Element>(bytes_.data(), size_);
-    return io_error();
+    return {};
   }
 
   /// A tensor of two dimensions.
@@ -73,14 +73,14 @@ class stored_tensor {
     if (const io_fault fault = fault_of<Element>(); fault != io_fault::none) return error(fault);
     if (const io_fault fault = matrix_fault(); fault != io_fault::none) return error(fault);
     out = matrix_view<const Element>(elements<Element>(), shape_[0], shape_[1]);
-    return io_error();
+    return {};
   }
   template <class Element>
   FEWBITS_INLINE io_error as_matrix(packed_matrix_view<const Element>& out) const {
     if (!detail::holds<Element>(type_)) return error(io_fault::wrong_dtype);
     if (const io_fault fault = matrix_fault(); fault != io_fault::none) return error(fault);
     out = packed_matrix_view<const Element>(bytes_.data(), shape_[0], shape_[1]);
-    return io_error();
+    return {};
   }
 
   /// Copies all elements as they are stored; from any alignment and byte order.
@@ -93,12 +93,12 @@ class stored_tensor {
     unsigned char* const to = reinterpret_cast<unsigned char*>(dst.data());
     if (!is_swapped()) {
       if (size_ != 0) __builtin_memcpy(to, bytes_.data(), bytes_.size());
-      return io_error();
+      return {};
     }
     for (std::size_t i = 0; i < bytes_.size(); i += sizeof(Element))
       for (std::size_t j = 0; j < sizeof(Element); ++j)
         to[i + j] = bytes_[i + sizeof(Element) - 1 - j];
-    return io_error();
+    return {};
   }
 
  private:
