@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What each number format keeps of a trained network, what it costs, and how fast it is here.
 //
-//   precision_report [--quick] [--html FILE] [folder with the digits]
+//   precision_report [--quick] [--html FILE] [MODEL.safetensors | folder with the digits]
 //
 // Trains a small network on real handwriting in FP32, stores its weights in every format, and
 // prints what that does to memory, to the weights and to the predictions; then this machine's speed
-// for each format, and the memory of large models. The same with pictures goes to FILE, or to
-// precision_report.html here. Exit status: 0, 1 if a finding does not hold (each is checked, at the
-// end), 2 if the digits cannot be read or the page cannot be written.
+// for each format, and the memory of large models. Given the weights of a model, does all that with
+// them but predict. The same with pictures goes to FILE, or to precision_report.html here. Exit status: 0, 1 if a finding does not hold (each is checked, at the
+// end), 2 if the weights or digits cannot be read or the page cannot be written.
 #include <fewbits/config.hpp>
 #include <fewbits/isa/cpu.hpp>
 #include <fewbits/isa/select.hpp>
@@ -55,28 +55,22 @@ void print_wrapped(const std::string& words) {
   std::printf("%s%s\n", begin == 0 ? "" : "    ", words.substr(begin).c_str());
 }
 
-report measure(const experiment& trained, const digits_file& data, const effort& spent) {
+/// All that is not about the weights.
+void add_machine(report& all, const effort& spent) {
   const std::uint64_t idle = fb::cpu_features().features & ~fb::native.features;
-  char source[200];
-  std::snprintf(
-      source, sizeof(source),
-      "A network of %zu-%zu-%zu units that learned to read %zu handwritten digits in FP32 "
-      "and was tested on %zu others.",
-      pixels, trained.weights[0].rows, classes, data.train().labels.size(),
-      data.test().labels.size());
-  return {.has_network = true,
-          .source = source,
-          .weights = weight_count(trained.weights),
-          .formats = trained.rows,
-          .lines = number_lines(),
-          .ranges = range_lines(),
-          .weight_shares = weight_shares(trained.weights),
-          .speeds = measure_speed(spent),
-          .spent = spent,
-          .plan = plan_memory(),
-          .cpu = cpu_name(),
-          .compiled_for = features(fb::native),
-          .idle_features = idle != 0 ? features(fb::isa{idle}) : ""};
+  all.lines = number_lines();
+  all.ranges = range_lines();
+  all.speeds = measure_speed(spent);
+  all.spent = spent;
+  all.plan = plan_memory();
+  all.cpu = cpu_name();
+  all.compiled_for = features(fb::native);
+  if (idle != 0) all.idle_features = features(fb::isa{idle});
+}
+
+bool is_file_of_weights(const std::string& path) {
+  const std::string end = ".safetensors";
+  return path.size() > end.size() && path.compare(path.size() - end.size(), end.size(), end) == 0;
 }
 
 void print(const report& all) {
@@ -87,19 +81,22 @@ void print(const report& all) {
       "\n1. Precision is the third lever on memory, after fewer parameters and shorter "
       "inputs.\n\n");
   print_wrapped(all.source);
-  std::printf(R"(Its %zu weights were stored in each format, packed without gaps, and read back.
-Bits and bytes count the scales. SQNR: energy of the weights over energy of their errors, in dB.
-right: percent of the new digits. chg: predictions other than with FP32 weights.
-
+  std::printf(R"(
+Its %zu weights were stored in each format, packed without gaps, and read back. Bits and
+bytes count the scales. SQNR: energy of the weights over energy of their errors, in dB.
 )",
               all.weights);
+  if (all.has_network)
+    std::printf(
+        "right: percent of the new digits. chg: predictions other than with FP32 weights.\n");
+  std::printf("\n");
   print_formats(all);
   const auto& fp16 = find(all.formats, "FP16");
   const auto& bf16 = find(all.formats, "BF16");
   std::printf(R"(
 Each step from 64 to 32, 16, 8 and 4 bits halves the bytes. Of the two 16-bit formats, FP16 buys
-precision (%.0f dB, BF16 %.0f) and BF16 buys range (up to 3e+38, FP16 65504), which gradients need
-more than weights do. From 8 bits on it takes care. Integers mean nothing without a scale, narrow
+precision (SQNR %.0f dB, BF16 %.0f) and BF16 buys range (3e+38, FP16 65504), which gradients need more
+than weights do. From 8 bits on it takes care. Integers mean nothing without a scale, narrow
 floats are closer with one, and the fewer the bits, the fewer numbers should share it.
 
 2. Fewer bits are faster where the hardware has the arithmetic.
@@ -182,7 +179,7 @@ void write_page(const std::string& path, const std::string& html) {
 }  // namespace demo
 
 int main(int argc, char** argv) {
-  std::string folder = demo::default_folder;
+  std::string input = demo::default_folder;
   std::string html = "precision_report.html";
   demo::effort spent = demo::thorough;
   for (int i = 1; i < argc; ++i) {
@@ -191,19 +188,24 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--html") == 0 && i + 1 < argc) {
       html = argv[++i];
     } else if (argv[i][0] == '-') {
-      std::fprintf(stderr, "usage: precision_report [--quick] [--html FILE] [folder]\n");
+      std::fprintf(
+          stderr, "usage: precision_report [--quick] [--html FILE] [MODEL.safetensors | FOLDER]\n");
       return 2;
     } else {
-      folder = argv[i];
+      input = argv[i];
     }
   }
   try {
-    const demo::digits_file data(folder);
-    const demo::experiment trained = demo::examine_network(data);
-    const demo::report all = demo::measure(trained, data, spent);
+    const bool is_file = demo::is_file_of_weights(input);
+    demo::report all =
+        is_file ? demo::report_on_file(input) : demo::report_on_network(demo::digits_file(input));
+    demo::add_machine(all, spent);
     demo::print(all);
-    std::printf("\nFindings:\n");
-    const int failed = demo::check_findings(all.formats);
+    int failed = 0;
+    if (all.has_network) {
+      std::printf("\nFindings:\n");
+      failed = demo::check_findings(all.formats);
+    }
     demo::write_page(html, demo::page(all));
     return failed == 0 ? 0 : 1;
   } catch (const std::exception& error) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <vector>
 
 #include "svg.hpp"
@@ -46,10 +47,12 @@ std::string error_chart(const report& all) {
     tallest = std::max(tallest, *std::max_element(row.errors.share, std::end(row.errors.share)));
   }
   const double bottom = top + row_height * static_cast<double>(rows.size());
-  const axis x{histogram::lowest_decade, histogram::highest_decade, 130, 830};
+  constexpr double octave = 0.30103;  // of a decade
+  const axis x{histogram::lowest * octave, (histogram::lowest + histogram::bins) * octave, 130,
+               830};
   svg picture(page_width, bottom + 48,
               "Histograms of the errors of the stored weights, one row a format");
-  for (int decade = histogram::lowest_decade; decade <= histogram::highest_decade; ++decade) {
+  for (int decade = -7; decade <= 1; ++decade) {
     picture.line(x(decade), top, x(decade), bottom, "grid");
     picture.label(x(decade), bottom + 18, power(10, decade), "t muted", anchor::middle);
   }
@@ -66,10 +69,9 @@ std::string error_chart(const report& all) {
     for (int bin = 0; bin < histogram::bins; ++bin) {
       const double share = row.errors.share[bin];
       if (share == 0) continue;
-      const double left =
-          x(histogram::lowest_decade + static_cast<double>(bin) / histogram::bins_a_decade);
+      const double left = x((histogram::lowest + bin) * octave);
       const double height = (row_height - 5) * share / tallest;
-      picture.rect(left + 0.5, base - height, x(0.25) - x(0) - 1, height, family_of(row.name),
+      picture.rect(left + 0.5, base - height, x(octave) - x(0) - 1, height, family_of(row.name),
                    text("%.1f%% of the weights", 100 * share));
     }
     const double noise = std::clamp(x(-row.sqnr / 20), x.low, x.high);
@@ -91,14 +93,15 @@ std::string number_line_chart(const report& all) {
   svg picture(page_width, bottom + 48,
               "The numbers of narrow formats between minus and plus their largest, under a "
               "histogram of the weights");
-  const double tallest = *std::max_element(all.weight_shares.begin(), all.weight_shares.end());
-  const double bins = static_cast<double>(all.weight_shares.size());
-  for (std::size_t i = 0; i < all.weight_shares.size(); ++i) {
-    const double height = histogram_height * all.weight_shares[i] / tallest;
-    const double center = x(-1 + 2 * static_cast<double>(i) / (bins - 1));
+  const double tallest =
+      *std::max_element(std::begin(all.weight_shares.share), std::end(all.weight_shares.share));
+  constexpr int bins = weight_histogram::bins;
+  for (int i = 0; i < bins; ++i) {
+    const double height = histogram_height * all.weight_shares.share[i] / tallest;
+    const double center = x(-1 + 2.0 * i / (bins - 1));
     const double width = (x.high - x.low) / (bins - 1);
     picture.rect(center - width / 2 + 0.5, top - 6 - height, width - 1, height, "ghost",
-                 text("%.1f%% of the weights", 100 * all.weight_shares[i]));
+                 text("%.1f%% of the weights", 100 * all.weight_shares.share[i]));
   }
   picture.label(92, top - 12, "the weights", "t muted", anchor::end);
   for (int tick = -4; tick <= 4; ++tick) {

@@ -8,14 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <limits>
 
 #include "network.hpp"
 #include "report.hpp"
 
 namespace demo {
 namespace {
-
-using matrix = fb::matrix_view<const float>;
 
 struct footprint {
   std::uint64_t codes = 0;   // bytes
@@ -109,7 +109,7 @@ struct form {
   round_trip* run;
 };
 
-constexpr form forms[] = {
+constexpr form forms_table[] = {
     {"FP64", "none", 64, rounded<fb::fp64>},
     {"FP32", "none", 32, rounded<fb::fp32>},
     {"TF32", "none", 19, rounded<fb::tf32>},
@@ -131,66 +131,110 @@ constexpr form forms[] = {
     {"NF4", "FP32 for 64", 4, nf4_blocks},
 };
 
-/// Errors against the size of the weights.
-error_histogram histogram(const model& exact, const model& stored, double rms) {
-  using histogram = error_histogram;
-  histogram result{};
-  const double one = 1.0 / static_cast<double>(weight_count(exact));
-  for (std::size_t t = 0; t < exact.size(); ++t)
-    for (std::size_t i = 0; i < exact[t].values.size(); ++i) {
-      const double error = std::fabs(static_cast<double>(stored[t].values[i]) -
-                                     static_cast<double>(exact[t].values[i]));
-      if (error == 0) {
-        result.exact += one;
-      } else if (std::isfinite(error)) {
-        const double bin =
-            (std::log10(error / rms) - histogram::lowest_decade) * histogram::bins_a_decade;
-        result.share[static_cast<int>(std::clamp(bin, 0.0, histogram::bins - 1.0))] += one;
-      }
-    }
-  return result;
-}
+}  // namespace
 
-/// Stores all matrices of `exact` in one form; `stored` becomes what they then are.
-format_row store(const form& how, const model& exact, model& stored) {
-  footprint total;
+/// Of one form, over all matrices.
+struct examiner::sums {
+  std::uint64_t codes = 0;
+  std::uint64_t scales = 0;
+  double count = 0;
   double signal = 0;
   double noise = 0;
   double largest = 0;
-  for (std::size_t t = 0; t < exact.size(); ++t) {
-    const tensor& from = exact[t];
-    tensor& to = stored[t];
-    const footprint its =
-        how.run({from.values.data(), from.rows, from.cols}, {to.values.data(), to.rows, to.cols});
-    total.codes += its.codes;
-    total.scales += its.scales;
-    for (std::size_t i = 0; i < from.values.size(); ++i) {
-      const double x = static_cast<double>(from.values[i]);
-      const double error = std::fabs(static_cast<double>(to.values[i]) - x);
-      signal += x * x;
-      noise += error * error;
-      largest = std::max(largest, error);
+  double exact = 0;
+  double octaves[error_histogram::bins]{};
+
+  void add(float from, float to, float per_rms) {
+    const float x = std::fabs(from);
+    if (!(x <= std::numeric_limits<float>::max())) return;
+    float error = std::fabs(to - from);
+    if (!(error <= std::numeric_limits<float>::max()))
+      error = std::numeric_limits<float>::infinity();
+    const double wide = static_cast<double>(error);
+    count += 1;
+    signal += static_cast<double>(x) * static_cast<double>(x);
+    noise += wide * wide;
+    largest = std::max(largest, wide);
+    if (error == 0) {
+      exact += 1;
+    } else {
+      // The exponent field is the octave.
+      const int octave = static_cast<int>(fb::fp32(error * per_rms).exponent_field()) - 127 -
+                         error_histogram::lowest;
+      octaves[std::clamp(octave, 0, error_histogram::bins - 1)] += 1;
     }
   }
-  const double count = static_cast<double>(weight_count(exact));
-  return {.name = how.name,
-          .scale = how.scale,
-          .bits = how.bits,
-          .codes = total.codes,
-          .scales = total.scales,
-          .bits_per_weight = 8 * static_cast<double>(total.codes + total.scales) / count,
-          .sqnr = 10 * std::log10(signal / noise),
-          .largest_error = largest,
-          .errors = histogram(exact, stored, std::sqrt(signal / count)),
-          .predicted = {}};
+};
+
+examiner::examiner() : sums_(std::size(forms_table)) {}
+examiner::~examiner() = default;
+
+std::size_t examiner::forms() { return std::size(forms_table); }
+
+void examiner::add(matrix x, std::size_t form, fb::matrix_view<float> back) {
+  const footprint its = forms_table[form].run(x, back);
+  sums& to = sums_[form];
+  to.codes += its.codes;
+  to.scales += its.scales;
+  double squares = 0;
+  const std::size_t count = count_of(x);
+  for (std::size_t i = 0; i < count; ++i)
+    if (std::isfinite(x.data()[i]))
+      squares += static_cast<double>(x.data()[i]) * static_cast<double>(x.data()[i]);
+  const double rms = std::sqrt(squares / static_cast<double>(count));
+  const float per_rms = rms > 0 ? static_cast<float>(1 / rms) : 1;
+  for (std::size_t i = 0; i < count; ++i) to.add(x.data()[i], back.data()[i], per_rms);
 }
 
-model weights_of(const network<float>& net) {
-  return {{"hidden", hidden_units, pixels, net.hidden.weights},
-          {"output", classes, hidden_units, net.output.weights}};
+void examiner::add(matrix x) {
+  back_.resize(std::max(back_.size(), count_of(x)));
+  for (std::size_t form = 0; form < forms(); ++form)
+    add(x, form, {back_.data(), x.rows(), x.cols()});
+  add_weights(x);
 }
 
-}  // namespace
+void examiner::add_weights(matrix x) {
+  float largest = 0;
+  for (std::size_t i = 0; i < count_of(x); ++i)
+    if (std::isfinite(x.data()[i])) largest = std::max(largest, std::fabs(x.data()[i]));
+  if (largest == 0) return;
+  for (std::size_t i = 0; i < count_of(x); ++i) {
+    if (!std::isfinite(x.data()[i])) continue;
+    const float place = (x.data()[i] / largest + 1) / 2 * (weight_histogram::bins - 1);
+    weights_.share[static_cast<int>(place + 0.5f)] += 1;
+    weight_count_ += 1;
+  }
+}
+
+std::vector<format_row> examiner::rows() const {
+  std::vector<format_row> result;
+  for (std::size_t i = 0; i < forms(); ++i) {
+    const form& how = forms_table[i];
+    const sums& all = sums_[i];
+    format_row row{.name = how.name,
+                   .scale = how.scale,
+                   .bits = how.bits,
+                   .codes = all.codes,
+                   .scales = all.scales,
+                   .bits_per_weight = 8 * static_cast<double>(all.codes + all.scales) / all.count,
+                   .sqnr = 10 * std::log10(all.signal / all.noise),
+                   .largest_error = all.largest,
+                   .errors = {},
+                   .predicted = {}};
+    row.errors.exact = all.exact / all.count;
+    for (int bin = 0; bin < error_histogram::bins; ++bin)
+      row.errors.share[bin] = all.octaves[bin] / all.count;
+    result.push_back(row);
+  }
+  return result;
+}
+
+weight_histogram examiner::weights() const {
+  weight_histogram result = weights_;
+  if (weight_count_ > 0)
+    for (double& share : result.share) share /= weight_count_;
+  return result;
+}
 
 const format_row& find(const std::vector<format_row>& rows, const char* name, const char* scale) {
   for (const format_row& row : rows)
@@ -201,23 +245,16 @@ const format_row& find(const std::vector<format_row>& rows, const char* name, co
   std::abort();
 }
 
-std::vector<format_row> examine_formats(const model& weights) {
-  model stored = weights;
-  std::vector<format_row> rows;
-  for (const form& how : forms) rows.push_back(store(how, weights, stored));
-  return rows;
-}
-
-experiment examine_network(const digits_file& data) {
+report report_on_network(const digits_file& data) {
   network<float> net = train(data.train(), 1);
+  const network<float> exact = net;
   const digits test = data.test();
   const std::vector<std::size_t> before = predict(net, test.images);
-  experiment result{weights_of(net), {}};
-  model stored = result.weights;
-  for (const form& how : forms) {
-    format_row row = store(how, result.weights, stored);
-    net.hidden.weights = stored[0].values;
-    net.output.weights = stored[1].values;
+  examiner all;
+  std::vector<prediction> predictions;
+  for (std::size_t form = 0; form < examiner::forms(); ++form) {
+    all.add(exact.hidden.matrix(), form, net.hidden.matrix());
+    all.add(exact.output.matrix(), form, net.output.matrix());
     const std::vector<std::size_t> after = predict(net, test.images);
     int right = 0;
     int changed = 0;
@@ -225,9 +262,23 @@ experiment examine_network(const digits_file& data) {
       right += after[i] == test.labels[i] ? 1 : 0;
       changed += after[i] != before[i] ? 1 : 0;
     }
-    row.predicted = {100.0 * right / static_cast<double>(after.size()), changed};
-    result.rows.push_back(row);
+    predictions.push_back({100.0 * right / static_cast<double>(after.size()), changed});
   }
+  all.add_weights(exact.hidden.matrix());
+  all.add_weights(exact.output.matrix());
+
+  report result{};
+  result.has_network = true;
+  result.source = "A network of " + std::to_string(pixels) + "-" + std::to_string(hidden_units) +
+                  "-" + std::to_string(classes) + " units that learned to read " +
+                  std::to_string(data.train().labels.size()) +
+                  " handwritten digits in FP32 and was tested on " +
+                  std::to_string(test.labels.size()) + " others.";
+  result.weights = exact.hidden.weights.size() + exact.output.weights.size();
+  result.weight_shares = all.weights();
+  result.formats = all.rows();
+  for (std::size_t form = 0; form < examiner::forms(); ++form)
+    result.formats[form].predicted = predictions[form];
   return result;
 }
 

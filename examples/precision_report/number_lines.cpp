@@ -72,21 +72,4 @@ std::vector<range_line> range_lines() {
   };
 }
 
-std::vector<double> weight_shares(const model& weights) {
-  constexpr std::size_t bins = 81;
-  std::vector<double> shares(bins);
-  const double one = 1.0 / static_cast<double>(weight_count(weights));
-  for (const tensor& each : weights) {
-    float largest = 0;
-    for (const float x : each.values)
-      if (std::isfinite(x)) largest = std::max(largest, std::fabs(x));
-    for (const float x : each.values) {
-      if (!std::isfinite(x) || largest == 0) continue;
-      const double place = (static_cast<double>(x / largest) + 1) / 2;
-      shares[static_cast<std::size_t>(place * (bins - 1) + 0.5)] += one;
-    }
-  }
-  return shares;
-}
-
 }  // namespace demo

@@ -169,9 +169,10 @@ std::string quality_section(const report& all) {
       "</p>\n<figure><div class=\"scroll\">\n" + formats_table(all) + "</div></figure>\n" + key;
   result += figure(
       error_chart(all),
-      "Errors of the weights, against their size. All rows have one vertical scale. The red "
-      "line is the root mean square, which is what SQNR tells. Each bit that is dropped moves "
-      "a row to the right by a factor of two.");
+      "Errors of the weights, over the root mean square of their matrix. A bar is a factor of two; "
+      "all "
+      "rows have one vertical scale. The red line is the root mean square of the errors, which is "
+      "what SQNR tells. Each bit that is dropped moves a row to the right by one bar.");
   return result;
 }
 

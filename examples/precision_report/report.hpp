@@ -13,30 +13,23 @@
 
 namespace demo {
 
-/// A matrix of weights, one row an output.
-struct tensor {
-  std::string name;
-  std::size_t rows;
-  std::size_t cols;
-  std::vector<float> values;
-};
-using model = std::vector<tensor>;
+/// Matrices of weights, one row an output. Whatever is not finite in them is left out of all sums.
+using matrix = fb::matrix_view<const float>;
 
-[[nodiscard]] inline std::size_t weight_count(const model& weights) {
-  std::size_t count = 0;
-  for (const tensor& each : weights) count += each.values.size();
-  return count;
-}
-
-/// Bins for |error| / (root mean square of the weights), four a decade.
+/// Errors over the root mean square of their matrix, in octaves: bin i counts from 2^(lowest + i) to
+/// twice that.
 struct error_histogram {
-  static constexpr int lowest_decade = -7;
-  static constexpr int highest_decade = 1;
-  static constexpr int bins_a_decade = 4;
-  static constexpr int bins = (highest_decade - lowest_decade) * bins_a_decade;
+  static constexpr int lowest = -24;
+  static constexpr int bins = 28;
   /// Shares of all weights; what is smaller or larger is in the first and the last bin.
   double share[bins];
   double exact;
+};
+
+/// Weights over the largest magnitude of their matrix, from -1 to 1, in shares.
+struct weight_histogram {
+  static constexpr int bins = 81;
+  double share[bins];
 };
 
 /// Predictions of a network whose weights were stored in another format.
@@ -125,7 +118,7 @@ struct report {
   std::vector<format_row> formats;
   std::vector<number_line> lines;
   std::vector<range_line> ranges;
-  std::vector<double> weight_shares;  ///< of the weights over [-1, 1] times the largest
+  weight_histogram weight_shares;
   std::vector<speed_row> speeds;
   effort spent;
   memory_plan plan;
@@ -138,18 +131,39 @@ struct report {
 const format_row& find(const std::vector<format_row>& rows, const char* name,
                        const char* scale = nullptr);
 
-/// The weights of a network of two layers trained on `data`, and every way to store them.
-struct experiment {
-  model weights;
-  std::vector<format_row> rows;
+/// Adds up what every way to store weights keeps of some matrices.
+class examiner {
+ public:
+  examiner();
+  ~examiner();
+
+  /// Stores x in every way.
+  void add(matrix x);
+  /// Stores x in way `form` only; `back` becomes what is read back.
+  void add(matrix x, std::size_t form, fb::matrix_view<float> back);
+  /// Counts weights for the histogram of them.
+  void add_weights(matrix x);
+
+  [[nodiscard]] static std::size_t forms();
+  [[nodiscard]] std::vector<format_row> rows() const;
+  [[nodiscard]] weight_histogram weights() const;
+
+ private:
+  struct sums;
+  std::vector<sums> sums_;
+  std::vector<float> back_;
+  weight_histogram weights_{};
+  double weight_count_ = 0;
 };
-experiment examine_network(const digits_file& data);
-/// The same for weights without a network.
-std::vector<format_row> examine_formats(const model& weights);
+
+/// The weights of a network of two layers, trained on `data`, in every format: all of the report that
+/// depends on it.
+report report_on_network(const digits_file& data);
+/// The same of the matrices in a file of safetensors. Throws std::runtime_error.
+report report_on_file(const std::string& path);
 
 std::vector<number_line> number_lines();
 std::vector<range_line> range_lines();
-std::vector<double> weight_shares(const model& weights);
 
 std::vector<speed_row> measure_speed(const effort& spent);
 
