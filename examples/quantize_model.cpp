@@ -24,6 +24,7 @@
 //
 // The output is complete or not there; exit status 0, 1 (--check failed) or 2 (nothing was written).
 // Without arguments: quantizes a small model to every format, checks, and prints what each costs.
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -153,6 +154,7 @@ void print(const job& done, const options& asked) {
 
 int main(int argc, char** argv) {
   if (argc == 1) return demo();
+  for (const int signal : {SIGINT, SIGTERM}) std::signal(signal, [](int) { is_interrupted = 1; });
   bool is_written = false;
   try {
     const options asked = parse({argv + 1, argv + argc});

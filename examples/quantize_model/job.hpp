@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -66,6 +67,9 @@ struct outcome {
   comparison loss;
 };
 
+/// Set by a signal: the next step of a job throws, and what it has written goes away.
+inline volatile std::sig_atomic_t is_interrupted = 0;
+
 /// On stderr: a line that is rewritten on a terminal, or a line every ten seconds; nothing in the first
 /// second.
 class progress {
@@ -78,6 +82,7 @@ class progress {
   progress& operator=(const progress&) = delete;
 
   void add(std::uint64_t bytes, const char* what, const std::string& name) {
+    if (is_interrupted != 0) throw std::runtime_error("interrupted");
     done_ += bytes;
     const clock::time_point now = clock::now();
     if (now < next_) return;
