@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
@@ -27,7 +28,7 @@ std::uint32_t next_random() {
 float random_scale() { return 0.25F * static_cast<float>(1U << next_random() % 4); }
 
 const guard_page::buffer code_memory(1 << 17), scale_memory(1 << 17), offset_memory(1 << 17),
-    activation_memory(1 << 17);
+    activation_memory(1 << 17), packed_memory(1 << 18);
 
 unsigned char* random_codes(size_t bytes) {
   unsigned char* const codes = code_memory.ending(bytes);
@@ -53,6 +54,18 @@ template <class Matrix>
 void multiply(const Matrix& w, const fb::matrix_view<const float>& x,
               const fb::matrix_view<float>& y, runner::order how) {
   fb::gemm(runner::executor(how), fb::dynamic_rows(x), fb::transposed(w), y);
+  if constexpr (requires { fb::dynamic_weights_bytes(fb::transposed(w)); }) {
+    // Packed before, the same bits.
+    const size_t bytes = fb::dynamic_weights_bytes(fb::transposed(w));
+    const auto packed = fb::pack_dynamic(
+        fb::transposed(w), fb::array_view<unsigned char>(packed_memory.ending(bytes), bytes));
+    std::vector<float> again(y.rows() * y.cols());
+    fb::gemm(runner::executor(how), fb::dynamic_rows(x), packed,
+             fb::matrix_view<float>(again, y.rows(), y.cols()));
+    if (!again.empty()) {
+      ASSERT_EQ(std::memcmp(again.data(), y.data(), again.size() * sizeof(float)), 0);
+    }
+  }
 }
 
 using product = void (*)(weights& w, const fb::matrix_view<const float>& x,
