@@ -58,6 +58,28 @@ FEWBITS_NOINLINE void bare_step(const memory& in, std::size_t count) {
   }
 }
 
+/// The same where moments are a byte each: four vectors of FP32 to one of codes.
+FEWBITS_NOINLINE void bare_blockwise_step(const memory& in, std::size_t count) {
+  using ops = bench::byte_ops;
+  constexpr std::size_t width = sizeof(typename ops::vector);
+  for (std::size_t i = 0; i < count; i += width) {
+    typename ops::vector x{};
+    FEWBITS_UNROLL
+    for (std::size_t j = 4 * i; j < 4 * (i + width); j += width) {
+      x = ops::load(in.gradients.data() + j);
+      bench::keep(x);
+      x = ops::load(in.weights.data() + j);
+      bench::keep(x);
+      ops::store(in.weights.data() + j, x);
+    }
+    for (unsigned char* const codes : {in.first.data(), in.second.data()}) {
+      x = ops::load(codes + i);
+      bench::keep(x);
+      ops::store(codes + i, x);
+    }
+  }
+}
+
 template <class Limit, class Ours>
 void measure(benchmark::State& state, const std::string& name, std::size_t count,
              std::size_t bytes_each, Limit limit, Ours ours) {
@@ -101,6 +123,22 @@ void add_all() {
           const auto master = floats(in.weights, count);
           fewbits::adamw_step(fewbits::master_weights(master, copy), floats(in.gradients, count),
                               floats(in.first, count), floats(in.second, count),
+                              fewbits::adam_options{.weight_decay = 0.01}, 10);
+        });
+  });
+  add("adamw_8bit_moments", [](benchmark::State& state, const std::string& name, memory& in,
+                               std::size_t count) {
+    const std::size_t bytes = fewbits::blockwise_moment_bytes(count);
+    for (std::size_t i = 0; i < bytes; ++i)
+      in.first.data()[i] = in.second.data()[i] = static_cast<unsigned char>(i < count ? i * 7 : 1);
+    measure(
+        state, name, count, 16, [&in, count] { bare_blockwise_step(in, count); },
+        [&in, count, bytes] {
+          const fewbits::array_view<unsigned char> first(in.first.data(), bytes);
+          const fewbits::array_view<unsigned char> second(in.second.data(), bytes);
+          fewbits::adamw_step(floats(in.weights, count), floats(in.gradients, count),
+                              fewbits::blockwise_moments(first, count),
+                              fewbits::blockwise_moments(second, count),
                               fewbits::adam_options{.weight_decay = 0.01}, 10);
         });
   });

@@ -61,6 +61,39 @@ struct training_lanes : float_lanes<Isa> {
       return bit_cast<std::uint32_t>(root);
     }
   }
+  /// A divisor of many numbers.
+  struct divisor {
+    u32 value, negative, inverse;
+    /// What is missing from `inverse`.
+    u32 rest;
+    /// Whether it is from 2^-20 to 2.
+    bool is_usual;
+  };
+  FEWBITS_INLINE static divisor divisor_of(std::uint32_t code) {
+    divisor by{ops::set(code), ops::set(code ^ 0x80000000), ops::set(0), ops::set(0), false};
+    if constexpr (divides_by_products) {
+      const u32 one = ops::set(0x3f800000);
+      by.inverse = base::divide_floats(one, by.value);
+      by.rest = base::multiply_floats(ops::fma_nearest(by.negative, by.inverse, one), by.inverse);
+      by.is_usual = code >= 0x35800000 && code <= 0x40000000;
+    }
+    return by;
+  }
+  /// a / by_a and root / by_root, where `root` is a square root. A division is long, and most divisors here
+  /// serve many numbers.
+  FEWBITS_INLINE static void divide_both(u32& a, const divisor& by_a, u32& root,
+                                         const divisor& by_root) {
+    if constexpr (divides_by_products) {
+      if (by_a.is_usual && by_root.is_usual && are_usual(a, root)) {
+        a = divide_usual(a, by_a);
+        root = divide_usual(root, by_root);
+        return;
+      }
+    }
+    a = base::divide_floats(a, by_a.value);
+    root = base::divide_floats(root, by_root.value);
+  }
+
   /// One NaN for all: processors differ in the one that they make and in the one of two that they keep.
   FEWBITS_INLINE static u32 with_one_nan(u32 x) {
     const u32 magnitude = ops::and_(x, ops::set(0x7fffffff));
@@ -101,6 +134,29 @@ struct training_lanes : float_lanes<Isa> {
       return decode<Element::format, ops>(
           encode<formats::fp32, Element::format, cast_policy{}, ops>(x));
     }
+  }
+
+ private:
+  static constexpr bool divides_by_products =
+      requires(u32 x) { ops::all(ops::equal(ops::fma_nearest(x, x, x), x)); };
+
+  /// Whether each lane of a is 0 or from 2^-60 to 2^100, and each of a root up to that.
+  FEWBITS_INLINE static bool are_usual(u32 a, u32 root) {
+    const u32 low = ops::set((127 - 60) << 23), high = ops::set((127 + 100) << 23);
+    const u32 magnitude = ops::and_(a, ops::set(0x7fffffff));
+    const u32 nonzero = ops::select(ops::equal(magnitude, ops::set(0)), low, magnitude);
+    const u32 is_low = ops::select(ops::greater(low, nonzero), ops::set(0x7fffffff), nonzero);
+    return ops::all(ops::greater(high, ops::max_(is_low, ops::and_(root, ops::set(0x7fffffff)))));
+  }
+  /// The quotient, rounded once. The first one is within a unit in the last place, for the inverse has
+  /// twice the digits; then its remainder is exact, and its product with the nearest inverse leads to the
+  /// nearest quotient (Markstein, "Computation of elementary functions on the IBM RISC System/6000
+  /// processor", 1990, theorem 8.3). A zero keeps its sign.
+  FEWBITS_INLINE static u32 divide_usual(u32 x, const divisor& by) {
+    const u32 quotient = ops::fma_nearest(x, by.inverse, base::multiply_floats(x, by.rest));
+    const u32 remainder = ops::fma_nearest(by.negative, quotient, x);
+    const u32 nearest = ops::fma_nearest(remainder, by.inverse, quotient);
+    return ops::or_(nearest, ops::and_(x, ops::set(0x80000000)));
   }
 };
 

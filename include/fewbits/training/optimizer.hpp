@@ -72,8 +72,8 @@ struct adam_rule {
 
   template <class Lanes>
   struct coefficients {
-    typename Lanes::u32 rate, toward_first, toward_second, correction, root_correction, epsilon,
-        decay;
+    typename Lanes::u32 rate, toward_first, toward_second, epsilon, decay;
+    typename Lanes::divisor correction, root_correction;
     bool has_decay;
   };
   template <class Lanes>
@@ -83,10 +83,10 @@ struct adam_rule {
     return {Lanes::set(float_code(of.learning_rate)),
             Lanes::set(float_code(1 - opaque(of.beta1))),
             Lanes::set(float_code(1 - opaque(of.beta2))),
-            Lanes::set(float_code(1 - power(of.beta1, step))),
-            Lanes::sqrt_floats(Lanes::set(second)),
             Lanes::set(float_code(of.epsilon)),
             Lanes::set(float_code(IsDecoupled ? decay : of.weight_decay)),
+            Lanes::divisor_of(float_code(1 - power(of.beta1, step))),
+            Lanes::divisor_of(training_lanes<generic>::sqrt_floats(second)),
             of.weight_decay != 0};
   }
   template <class Lanes, class Word>
@@ -102,10 +102,11 @@ struct adam_rule {
     }
     moments[0] = toward<Lanes>(moments[0], by.toward_first, g);
     moments[1] = toward<Lanes>(moments[1], by.toward_second, Lanes::multiply_floats(g, g));
-    const Word root = Lanes::divide_floats(Lanes::sqrt_floats(moments[1]), by.root_correction);
-    const Word update = Lanes::divide_floats(
-        Lanes::multiply_floats(by.rate, Lanes::divide_floats(moments[0], by.correction)),
-        Lanes::add_floats(root, by.epsilon));
+    Word mean = moments[0];
+    Word root = Lanes::sqrt_floats(moments[1]);
+    Lanes::divide_both(mean, by.correction, root, by.root_correction);
+    const Word update = Lanes::divide_floats(Lanes::multiply_floats(by.rate, mean),
+                                             Lanes::add_floats(root, by.epsilon));
     target = Lanes::subtract_floats(target, update);
   }
   /// from + part * (to - from)
