@@ -23,3 +23,4 @@
 #include <fewbits/gemm/gemm_affine.hpp>
 #include <fewbits/gemm/gemm_dynamic.hpp>
 #include <fewbits/gemm/operand_rounded.hpp>
+#include <fewbits/gemm/packed_b.hpp>

@@ -21,6 +21,49 @@
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
+namespace detail {
+
+/// A product into `output`, but for B, to each element of which packing adds `b_surplus`.
+template <class Kernel, class Left, class Source, class Out, class Epilogue, isa Isa>
+FEWBITS_INLINE gemm_problem<Kernel> problem_without_b(
+    const Left& a, const Source& a_source,
+    const tile_writer<Out, typename Kernel::acc_type, Kernel::nr, Epilogue, Isa>& output,
+    std::uint32_t b_surplus) {
+  constexpr bool is_row_major = matrix_traits<Left>::is_row_major;
+  gemm_problem<Kernel> problem{a.rows(),
+                               output.c.cols(),
+                               a.cols(),
+                               a_packer<Source, Kernel, is_row_major, Isa>::pack,
+                               nullptr,
+                               &a_source,
+                               nullptr,
+                               is_row_major,
+                               Source::template surplus<typename Kernel::a_type>(),
+                               b_surplus,
+                               output.store,
+                               &output,
+                               nullptr,
+                               0,
+                               nullptr,
+                               0,
+                               nullptr,
+                               nullptr};
+  // Sums of rows of A are made by packing.
+  if constexpr (is_row_major && std::is_same_v<Source, element_source<typename Kernel::a_type>>)
+    if (a.cols() % Kernel::kr == 0 && b_surplus == 0) {
+      problem.plain_a = a_source.data;
+      problem.plain_a_row = a_source.stride;
+    }
+  if constexpr (std::is_same_v<Out, typename Kernel::acc_type> &&
+                std::is_same_v<Epilogue, identity>) {
+    problem.plain_c = output.c.data();
+    problem.plain_c_row = output.c.stride();
+  }
+  return problem;
+}
+
+}  // namespace detail
+
 /// Bytes of workspace that `gemm(A, B, C, ...)` with these operand types and shapes needs.
 template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
@@ -68,44 +111,16 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
     return;
   }
   using kernel = detail::gemm_kernel<Left, Right, Isa>;
-  using left = detail::matrix_traits<Left>;
   using right = detail::matrix_traits<Right>;
   using writer = detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
-  const auto a_source = left::source(a);
+  const auto a_source = detail::matrix_traits<Left>::source(a);
   const auto b_source = right::source(b);
   const writer output{c, epilogue};
-  using a_source_type = typename left::source_type;
-  detail::gemm_problem<kernel> problem{
-      a.rows(),
-      b.cols(),
-      a.cols(),
-      detail::a_packer<a_source_type, kernel, left::is_row_major, Isa>::pack,
-      detail::panel_packer<typename right::source_type, typename kernel::b_type, kernel::nr,
-                           kernel::kr, !right::is_row_major, Isa>::pack,
-      &a_source,
-      &b_source,
-      left::is_row_major,
-      a_source_type::template surplus<typename kernel::a_type>(),
-      right::source_type::template surplus<typename kernel::b_type>(),
-      writer::store,
-      &output,
-      nullptr,
-      0,
-      nullptr,
-      0,
-      nullptr,
-      nullptr};
-  if constexpr (left::is_row_major &&
-                std::is_same_v<a_source_type, detail::element_source<typename kernel::a_type>>)
-    if (a.cols() % kernel::kr == 0 && problem.b_surplus == 0) {
-      problem.plain_a = a_source.data;
-      problem.plain_a_row = a_source.stride;
-    }
-  if constexpr (std::is_same_v<Out, typename kernel::acc_type> &&
-                std::is_same_v<Epilogue, identity>) {
-    problem.plain_c = c.data();
-    problem.plain_c_row = c.stride();
-  }
+  detail::gemm_problem<kernel> problem = detail::problem_without_b<kernel, Left>(
+      a, a_source, output, right::source_type::template surplus<typename kernel::b_type>());
+  problem.pack_b = detail::panel_packer<typename right::source_type, typename kernel::b_type,
+                                        kernel::nr, kernel::kr, !right::is_row_major, Isa>::pack;
+  problem.b = &b_source;
   detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
 }
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Products with a packed B have the bits of those with the matrix itself.
+#include <fewbits/gemm.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "support/guard_page.hpp"
+#include "support/runner.hpp"
+
+namespace {
+
+namespace fb = fewbits;
+
+template <class Element>
+std::vector<Element> some(std::size_t count, std::uint32_t seed) {
+  std::vector<Element> matrix(count);
+  for (Element& x : matrix) {
+    seed = seed * 1664525U + 1013904223U;
+    const int value = static_cast<int>(seed >> 24) - (std::is_unsigned_v<Element> ? 0 : 128);
+    if constexpr (std::is_integral_v<Element>) {
+      x = static_cast<Element>(value);
+    } else {
+      x = Element{static_cast<float>(value) / 64};
+    }
+  }
+  return matrix;
+}
+
+/// The product of A and B, and that with B packed, into C with gaps.
+template <class Left, class Right, class Out, bool Transposed>
+void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
+  static const guard_page::buffer memory(1 << 20), scratch(1 << 22);
+  const std::vector<Left> a = some<Left>(m * k, 1);
+  const std::vector<Right> b = some<Right>(k * n, 2);
+  const fb::matrix_view left(a, m, k);
+  const auto right = [&] {
+    if constexpr (Transposed) {
+      return fb::transposed(fb::matrix_view(b, n, k));
+    } else {
+      return fb::matrix_view(b, k, n);
+    }
+  }();
+  const std::size_t stride = n + 3;
+  // As many rows more as make the plain product take the same path.
+  const std::size_t more = m <= 8 ? 9 : m;
+  std::vector<Left> taller(a);
+  taller.resize(more * k);
+  std::vector<Out> want(more * n), got(m * stride, Out(77));
+  const fb::matrix_view<Out> c(got.data(), m, n, stride);
+  fb::gemm(fb::matrix_view(taller, more, k), right, fb::matrix_view(want, more, n));
+
+  runner::executor executor(how);
+  const std::size_t bytes = fb::packed_b_bytes<Left>(right);
+  unsigned char* const at = memory.ending(bytes);
+  std::memset(at, 0xff, bytes);
+  const auto packed = fb::pack_b<Left>(executor, right, fb::array_view<unsigned char>(at, bytes));
+  EXPECT_EQ(packed.rows(), k);
+  EXPECT_EQ(packed.cols(), n);
+  const std::size_t needed = fb::gemm_workspace_bytes(left, packed);
+  unsigned char* const workspace = scratch.ending(needed);
+  std::memset(workspace, 0xff, needed);
+  fb::gemm(executor, left, packed, c, fb::identity{},
+           fb::array_view<unsigned char>(workspace, needed));
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < stride; ++j)
+      ASSERT_EQ(got[i * stride + j], j < n ? want[i * n + j] : Out(77))
+          << m << " x " << n << " x " << k << " at " << i << ", " << j;
+}
+
+template <class Left, class Right, class Out, bool Transposed>
+void check_shapes() {
+  for (const std::size_t m : {1U, 6U, 13U})
+    for (const std::size_t n : {1U, 64U, 131U})
+      for (const std::size_t k : {0U, 1U, 5U, 64U, 515U})
+        check<Left, Right, Out, Transposed>(m, n, k, runner::order::reverse);
+  check<Left, Right, Out, Transposed>(349, 70, 33, runner::order::two_threads);
+}
+
+TEST(PackedB, GivesTheBitsOfThePlainProduct) {
+  check_shapes<float, float, float, false>();
+  check_shapes<double, double, double, true>();
+  check_shapes<fb::bf16, fb::fp8_e4m3, float, true>();
+}
+
+TEST(PackedB, KeepsTheSumsOfIntegers) {
+  check_shapes<std::int8_t, std::int8_t, std::int32_t, true>();
+  check_shapes<std::int8_t, std::uint8_t, std::int32_t, false>();
+  check_shapes<std::uint8_t, std::uint8_t, std::int32_t, true>();
+}
+
+TEST(PackedB, ServesNarrowerElementsOfA) {
+  const std::vector<float> b = some<float>(7 * 70, 5);
+  const fb::matrix_view right(b, 7, 70);
+  std::vector<unsigned char> memory(fb::packed_b_bytes(right));
+  fb::array_view<unsigned char> all(memory);
+  const auto packed = fb::pack_b(right, all);
+  const std::vector<fb::bf16> a = some<fb::bf16>(12 * 7, 6);
+  const fb::matrix_view left(a, 12, 7);
+  std::vector<float> want(12 * 70), got(12 * 70);
+  fb::gemm(left, right, fb::matrix_view(want, 12, 70), fb::relu{});
+  fb::gemm(left, packed, fb::matrix_view(got, 12, 70), fb::relu{});
+  EXPECT_EQ(got, want);
+  // The same memory again, without packing.
+  const decltype(packed) again(memory.data(), 7, 70);
+  std::vector<float> more(12 * 70);
+  fb::gemm(left, again, fb::matrix_view(more, 12, 70), fb::relu{});
+  EXPECT_EQ(more, want);
+}
+
+}  // namespace
