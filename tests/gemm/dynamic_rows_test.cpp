@@ -205,4 +205,31 @@ TEST(DynamicRows, PropagatesTheNanOfAScale) {
     }
 }
 
+#if FEWBITS_HARDENED
+TEST(DynamicRowsDeathTest, PrintsShapesThatDoNotMatch) {
+  const std::vector<float> x(3 * 64), scales(5 * 2);
+  const std::vector<std::int8_t> codes(5 * 64);
+  std::vector<float> y(3 * 6);
+  const fb::matrix_view<const float> activations(x, 3, 64);
+  const fb::matrix_view<const std::int8_t> view(codes.data(), 5, 64);
+  using per_32 = fb::affine<std::int8_t, fb::per_group<32>>;
+  const fb::quantized_matrix w(view, per_32{scales});
+  EXPECT_DEATH(fb::gemm(fb::dynamic_rows(activations), fb::transposed(w),
+                        fb::matrix_view<float>(y.data(), 3, 6)),
+               "A is 3 x 64, B 64 x 5, C 3 x 6");
+  EXPECT_DEATH((void)fb::quantized_matrix(view, per_32{{scales.data(), 9}}),
+               "9 scales for 10 stretches");
+  EXPECT_DEATH((void)fb::codebook_matrix(fb::packed_span<const fb::uint4>(code_memory.begin(), 320),
+                                         fb::nf4, scales, 5, 64),
+               "320 codes and 10 scales for 5 x 64");
+  EXPECT_DEATH((void)fb::ggml_matrix<fb::ggml_format::q4_0>({code_memory.begin(), 181}, 5, 64),
+               "181 bytes for 5 x 64");
+  const std::vector<std::int32_t> zeros(10);
+  EXPECT_DEATH(fb::gemm(fb::dynamic_rows(activations),
+                        fb::transposed(fb::quantized_matrix(view, per_32{scales, zeros})),
+                        fb::matrix_view<float>(y.data(), 3, 5)),
+               "10 zero points of int8 weights");
+}
+#endif
+
 }  // namespace
