@@ -24,7 +24,7 @@ std::vector<Element> some(std::size_t count, std::uint32_t seed) {
     if constexpr (std::is_integral_v<Element>) {
       x = static_cast<Element>(value);
     } else {
-      x = Element{static_cast<float>(value) / 64};
+      x = fb::convert<Element>(static_cast<float>(value) / 64);
     }
   }
   return matrix;
