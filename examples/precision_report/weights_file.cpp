@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The report on a model that comes from a file.
 #include <fewbits/convert.hpp>
-#include <fewbits/io.hpp>
+#include <fewbits/io/safetensors.hpp>
 
 #include <stdexcept>
 
