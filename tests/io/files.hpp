@@ -35,8 +35,9 @@ inline std::string safetensors(const std::string& header, const std::string& dat
 
 inline std::string entry(const std::string& name, const std::string& type, const std::string& shape,
                          std::size_t begin, std::size_t end) {
-  return "\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":[" + shape +
-         "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
+  std::string text = "\"";
+  text += name + "\":{\"dtype\":\"" + type + "\",\"shape\":[" + shape + "],\"data_offsets\":[";
+  return text + std::to_string(begin) + "," + std::to_string(end) + "]}";
 }
 
 inline fb::array_view<const unsigned char> bytes_of(const std::string& text) {

@@ -403,10 +403,13 @@ TEST(SafetensorsTest, SurvivesEveryByteInTheHeader) {
 
 TEST(SafetensorsTest, FindsEachOfManyTensors) {
   constexpr std::size_t count = 20'000;
-  std::string header = "{";
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < count; ++i) names.push_back(std::to_string(i));
+  std::string header;
   for (std::size_t i = 0; i < count; ++i) {
     const std::size_t place = i * 7919 % count;  // out of order
-    header += (i == 0 ? "" : ",") + entry("t" + std::to_string(place), "U8", "1", place, place + 1);
+    header += i == 0 ? '{' : ',';
+    header += entry(names[place], "U8", "1", place, place + 1);
   }
   std::string data(count, '\0');
   for (std::size_t i = 0; i < count; ++i) data[i] = static_cast<char>(i * 31);
@@ -414,11 +417,11 @@ TEST(SafetensorsTest, FindsEachOfManyTensors) {
   fb::safetensors_file file;
   ASSERT_EQ(words(file.open(bytes_of(whole))), "no error");
   for (std::size_t i = 0; i < count; ++i) {
-    const fb::stored_tensor* const tensor = file.find("t" + std::to_string(i));
+    const fb::stored_tensor* const tensor = file.find(names[i]);
     ASSERT_NE(tensor, nullptr);
     ASSERT_EQ(tensor->bytes()[0], static_cast<unsigned char>(i * 31));
   }
-  EXPECT_EQ(file.find("t20000"), nullptr);
+  EXPECT_EQ(file.find("20000"), nullptr);
 }
 
 TEST(SafetensorsTest, OpensFilesMappedAndRead) {

@@ -95,9 +95,12 @@ class stored_tensor {
       if (size_ != 0) __builtin_memcpy(to, bytes_.data(), bytes_.size());
       return {};
     }
-    for (std::size_t i = 0; i < bytes_.size(); i += sizeof(Element))
-      for (std::size_t j = 0; j < sizeof(Element); ++j)
-        to[i + j] = bytes_[i + sizeof(Element) - 1 - j];
+    constexpr std::size_t width = sizeof(Element);
+    for (std::size_t i = 0; i < dst.size(); ++i) {
+      unsigned char reversed[width];
+      for (std::size_t j = 0; j < width; ++j) reversed[j] = bytes_[i * width + width - 1 - j];
+      __builtin_memcpy(to + i * width, reversed, width);
+    }
     return {};
   }
 
