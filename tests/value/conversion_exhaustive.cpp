@@ -99,27 +99,16 @@ void check_every_float(const char* name) {
   }
 }
 
-#define FEWBITS_TEST_FORMAT(name) \
-  TEST(EveryFloat, to_##name) { check_every_float<fb::name>(#name); }
+#define FEWBITS_TEST_FORMAT(name, descriptor, specification) \
+  TEST(EveryFloat, to_##name) {                              \
+    if constexpr (fb::name::format.bits() <= 19) {           \
+      check_every_float<fb::name>(#name);                    \
+    } else {                                                 \
+      GTEST_SKIP();                                          \
+    }                                                        \
+  }
 
-FEWBITS_TEST_FORMAT(tf32)
-FEWBITS_TEST_FORMAT(fp16)
-FEWBITS_TEST_FORMAT(fp16_alt)
-FEWBITS_TEST_FORMAT(bf16)
-FEWBITS_TEST_FORMAT(fp8_e4m3)
-FEWBITS_TEST_FORMAT(fp8_e5m2)
-FEWBITS_TEST_FORMAT(fp8_e4m3fnuz)
-FEWBITS_TEST_FORMAT(fp8_e5m2fnuz)
-FEWBITS_TEST_FORMAT(fp8_e4m3b11fnuz)
-FEWBITS_TEST_FORMAT(fp8_e4m3_ieee)
-FEWBITS_TEST_FORMAT(fp8_e3m4)
-FEWBITS_TEST_FORMAT(fp6_e2m3)
-FEWBITS_TEST_FORMAT(fp6_e3m2)
-FEWBITS_TEST_FORMAT(fp4_e2m1)
-FEWBITS_TEST_FORMAT(fp4_e3m0)
-FEWBITS_TEST_FORMAT(scale_e8m0)
-FEWBITS_TEST_FORMAT(scale_ue4m3)
-FEWBITS_TEST_FORMAT(scale_ue5m3)
+FEWBITS_FLOAT_FORMATS(FEWBITS_TEST_FORMAT)
 #undef FEWBITS_TEST_FORMAT
 
 }  // namespace
