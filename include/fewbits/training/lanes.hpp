@@ -104,13 +104,14 @@ struct training_lanes : float_lanes<Isa> {
   FEWBITS_INLINE static u32 load(const unsigned char* src) {
     return load_as_fp32<Element, Isa>(src);
   }
-  /// To nearest even.
+  /// To nearest even. A NaN is that of `with_one_nan`.
   template <training_element Element>
   FEWBITS_INLINE static void store(unsigned char* dst, u32 x) {
     if constexpr (std::same_as<Element, fp32>) {
       ops::store32(dst, x);
-    } else if constexpr (std::same_as<Element, fp16> &&
-                         requires { ops::template store_half<rounding::nearest_even>(dst, x); }) {
+    } else if constexpr (std::same_as<Element, bf16>) {
+      ops::store16(dst, ops::template shift_right<16>(with_tie_to_even(x)));
+    } else if constexpr (requires { ops::template store_half<rounding::nearest_even>(dst, x); }) {
       ops::template store_half<rounding::nearest_even>(dst, x);
     } else {
       ops::store16(dst, encode<formats::fp32, Element::format, cast_policy{}, ops>(x));
@@ -125,11 +126,13 @@ struct training_lanes : float_lanes<Isa> {
       ops::store16(dst, encode_stochastically<Element::format, stochastic, Isa>(x, random));
     }
   }
-  /// To nearest even, as FP32 again.
+  /// To nearest even, as FP32 again. A NaN is that of `with_one_nan`.
   template <training_element Element>
   FEWBITS_INLINE static u32 round(u32 x) {
     if constexpr (std::same_as<Element, fp32>) {
       return x;
+    } else if constexpr (std::same_as<Element, bf16>) {
+      return ops::and_(with_tie_to_even(x), ops::set(0xffff0000));
     } else {
       return decode<Element::format, ops>(
           encode<formats::fp32, Element::format, cast_policy{}, ops>(x));
@@ -137,6 +140,12 @@ struct training_lanes : float_lanes<Isa> {
   }
 
  private:
+  /// In the upper half, x to the nearest bf16.
+  FEWBITS_INLINE static u32 with_tie_to_even(u32 x) {
+    const u32 is_odd = ops::and_(ops::template shift_right<16>(x), ops::set(1));
+    return ops::add(x, ops::add(is_odd, ops::set(0x7fff)));
+  }
+
   static constexpr bool divides_by_products =
       requires(u32 x) { ops::all(ops::equal(ops::fma_nearest(x, x, x), x)); };
 
