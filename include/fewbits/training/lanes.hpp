@@ -43,7 +43,11 @@ struct training_lanes : float_lanes<Isa> {
   static constexpr std::size_t width = static_cast<std::size_t>(ops::lanes);
 
   FEWBITS_INLINE static u32 subtract_floats(u32 a, u32 b) {
-    return base::add_floats(a, ops::xor_(b, ops::set(0x80000000)));
+    if constexpr (requires { ops::fma_nearest(a, a, b); }) {
+      return ops::fma_nearest(b, ops::set(0xbf800000), a);
+    } else {
+      return base::add_floats(a, ops::xor_(b, ops::set(0x80000000)));
+    }
   }
   FEWBITS_INLINE static u32 sqrt_floats(u32 x) {
     if constexpr (requires { ops::sqrt_nearest(x); }) {
@@ -80,18 +84,19 @@ struct training_lanes : float_lanes<Isa> {
     return by;
   }
   /// a / by_a and root / by_root, where `root` is a square root. A division is long, and most divisors here
-  /// serve many numbers.
-  FEWBITS_INLINE static void divide_both(u32& a, const divisor& by_a, u32& root,
+  /// serve many numbers. Returns false if a lane of a or root may be NaN.
+  FEWBITS_INLINE static bool divide_both(u32& a, const divisor& by_a, u32& root,
                                          const divisor& by_root) {
     if constexpr (divides_by_products) {
       if (by_a.is_usual && by_root.is_usual && are_usual(a, root)) {
         a = divide_usual(a, by_a);
         root = divide_usual(root, by_root);
-        return;
+        return true;
       }
     }
     a = base::divide_floats(a, by_a.value);
     root = base::divide_floats(root, by_root.value);
+    return false;
   }
 
   /// One NaN for all: processors differ in the one that they make and in the one of two that they keep.

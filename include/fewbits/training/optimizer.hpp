@@ -44,12 +44,12 @@ struct sgd_rule {
 
   template <class Lanes>
   struct coefficients {
-    typename Lanes::u32 rate, momentum, decay;
+    typename Lanes::u32 minus_rate, momentum, decay;
     bool has_decay, nesterov;
   };
   template <class Lanes>
   FEWBITS_INLINE static coefficients<Lanes> prepare(const options& of, std::uint64_t) {
-    return {Lanes::set(float_code(of.learning_rate)), Lanes::set(float_code(of.momentum)),
+    return {Lanes::set(float_code(-of.learning_rate)), Lanes::set(float_code(of.momentum)),
             Lanes::set(float_code(of.weight_decay)), of.weight_decay != 0, of.nesterov};
   }
   template <class Lanes, class Word>
@@ -60,8 +60,9 @@ struct sgd_rule {
       moments[0] = Lanes::add_floats(Lanes::multiply_floats(by.momentum, moments[0]), g);
       g = by.nesterov ? Lanes::add_floats(g, Lanes::multiply_floats(by.momentum, moments[0]))
                       : moments[0];
+      moments[0] = Lanes::with_one_nan(moments[0]);
     }
-    target = Lanes::subtract_floats(target, Lanes::multiply_floats(by.rate, g));
+    target = Lanes::add_floats(target, Lanes::multiply_floats(by.minus_rate, g));
   }
 };
 
@@ -72,7 +73,7 @@ struct adam_rule {
 
   template <class Lanes>
   struct coefficients {
-    typename Lanes::u32 rate, toward_first, toward_second, epsilon, decay;
+    typename Lanes::u32 minus_rate, toward_first, toward_second, epsilon, decay;
     typename Lanes::divisor correction, root_correction;
     bool has_decay;
   };
@@ -80,11 +81,11 @@ struct adam_rule {
   FEWBITS_INLINE static coefficients<Lanes> prepare(const options& of, std::uint64_t step) {
     const double decay = opaque(of.learning_rate) * opaque(of.weight_decay);
     const std::uint32_t second = float_code(1 - power(of.beta2, step));
-    return {Lanes::set(float_code(of.learning_rate)),
+    return {Lanes::set(float_code(-of.learning_rate)),
             Lanes::set(float_code(1 - opaque(of.beta1))),
             Lanes::set(float_code(1 - opaque(of.beta2))),
             Lanes::set(float_code(of.epsilon)),
-            Lanes::set(float_code(IsDecoupled ? decay : of.weight_decay)),
+            Lanes::set(float_code(IsDecoupled ? -decay : of.weight_decay)),
             Lanes::divisor_of(float_code(1 - power(of.beta1, step))),
             Lanes::divisor_of(training_lanes<generic>::sqrt_floats(second)),
             of.weight_decay != 0};
@@ -95,7 +96,7 @@ struct adam_rule {
     if (by.has_decay) {
       const Word decay = Lanes::multiply_floats(by.decay, w);
       if constexpr (IsDecoupled) {
-        target = Lanes::subtract_floats(target, decay);
+        target = Lanes::add_floats(target, decay);
       } else {
         g = Lanes::add_floats(g, decay);
       }
@@ -104,10 +105,13 @@ struct adam_rule {
     moments[1] = toward<Lanes>(moments[1], by.toward_second, Lanes::multiply_floats(g, g));
     Word mean = moments[0];
     Word root = Lanes::sqrt_floats(moments[1]);
-    Lanes::divide_both(mean, by.correction, root, by.root_correction);
-    const Word update = Lanes::divide_floats(Lanes::multiply_floats(by.rate, mean),
+    if (!Lanes::divide_both(mean, by.correction, root, by.root_correction)) {
+      moments[0] = Lanes::with_one_nan(moments[0]);
+      moments[1] = Lanes::with_one_nan(moments[1]);
+    }
+    const Word update = Lanes::divide_floats(Lanes::multiply_floats(by.minus_rate, mean),
                                              Lanes::add_floats(root, by.epsilon));
-    target = Lanes::subtract_floats(target, update);
+    target = Lanes::add_floats(target, update);
   }
   /// from + part * (to - from)
   template <class Lanes, class Word>

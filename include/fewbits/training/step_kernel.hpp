@@ -6,6 +6,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/convert/random_lanes.hpp>
 #include <fewbits/isa/control_word.hpp>
+#include <fewbits/isa/run_vectors.hpp>
 #include <fewbits/isa/select.hpp>
 #include <fewbits/random/philox.hpp>
 #include <fewbits/training/blockwise_moments.hpp>
@@ -34,7 +35,7 @@ struct step_arrays {
 inline constexpr std::uint64_t moment_words[2] = {std::uint64_t{1} << 62, std::uint64_t{1} << 63};
 
 /// `Rule` says how many moments it has (of the types First, Second), makes its coefficients, and computes
-/// new ones and what to subtract from the weights; see `adam_rule`.
+/// new moments (any NaN that of `with_one_nan`) and what takes the place of the weights; see `adam_rule`.
 template <class Rule, class Weights, training_element Gradient, training_element First,
           training_element Second, bool IsStochastic, isa Isa>
 struct step_kernel {
@@ -68,7 +69,6 @@ struct step_kernel {
   template <class Element>
   FEWBITS_INLINE static void put(unsigned char* dst, u32 x,
                                  [[maybe_unused]] const std::uint32_t* words) {
-    x = lanes::with_one_nan(x);
     if constexpr (IsStochastic && sizeof(Element) == 2) {
       lanes::template store<Element>(dst, x,
                                      ops::load32(reinterpret_cast<const unsigned char*>(words)));
@@ -103,9 +103,9 @@ struct step_kernel {
       lanes::template store<weight>(arrays.weights, rounded);
       lanes::template store<other>(arrays.second, lanes::with_one_nan(rest));
     } else {
+      target = lanes::with_one_nan(target);
       put<weight>(arrays.weights, target, random.of[0] + place);
-      if constexpr (has_second)
-        lanes::template store<other>(arrays.second, lanes::with_one_nan(target));
+      if constexpr (has_second) lanes::template store<other>(arrays.second, target);
     }
   }
 
@@ -131,19 +131,12 @@ struct step_kernel {
       __builtin_memcpy(arrays.moments[1], bytes[4], count * sizeof(Second));
   }
 
-  /// What the processor fetches by itself ends with the page, and the loop is too long for it to look far
-  /// ahead. What is past the end is no access.
   FEWBITS_INLINE static void fetch_ahead(const step_arrays& arrays) {
-    fetch(arrays.weights);
-    fetch(arrays.gradients);
-    if constexpr (has_second) fetch(arrays.second);
-    if constexpr (Rule::moment_count > 0) fetch(arrays.moments[0]);
-    if constexpr (Rule::moment_count > 1) fetch(arrays.moments[1]);
-  }
-  FEWBITS_INLINE static void fetch(const unsigned char* data) {
-    constexpr std::uintptr_t distance = 2048;
-    __builtin_prefetch(
-        reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(data) + distance));
+    prefetch<width * sizeof(weight), true>(arrays.weights);
+    prefetch<width * sizeof(Gradient), false>(arrays.gradients);
+    if constexpr (has_second) prefetch<width * sizeof(other), true>(arrays.second);
+    if constexpr (Rule::moment_count > 0) prefetch<width * sizeof(First), true>(arrays.moments[0]);
+    if constexpr (Rule::moment_count > 1) prefetch<width * sizeof(Second), true>(arrays.moments[1]);
   }
 
   /// The first element takes the word at `place`.
