@@ -48,7 +48,7 @@ constexpr const char* usage =
     "  --format F      int8 (default), int4, fp8_e4m3, fp8_e5m2, mxfp8, mxfp4, nvfp4, nf4, bf16, "
     "fp16\n"
     "  --group N       elements of a row that share a scale: a multiple of 8, or row (default 32)\n"
-    "  --method M      nearest (default), or mse: the scale with the least squared error\n"
+    "  --method M      nearest (default), or mse: scales with the least squared error\n"
     "  --zero-point    int8, int4: codes for the range of the group, not for its largest "
     "magnitude\n"
     "  --smallest N    leave tensors of fewer elements (default 4096)\n"

@@ -44,7 +44,7 @@ expect(2 "--group is row or a multiple of 8" --group 12 "${model}" "${out}")
 expect(2 "--group takes a number, not \"-8\"" --group -8 "${model}" "${out}")
 expect(2 "--format mxfp4 has no --group" --format mxfp4 --group 16 "${model}" "${out}")
 expect(2 "--method is nearest or mse" --method best "${model}" "${out}")
-expect(2 "--method mse is for" --format nf4 --method mse "${model}" "${out}")
+expect(2 "--zero-point goes with --method nearest" --zero-point --method mse "${model}" "${out}")
 expect(2 "--zero-point is for" --format bf16 --zero-point "${model}" "${out}")
 
 # The digits as a model: numbers that nobody trained, in a header of 80 ("P") characters.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "quantizers.hpp"
 
@@ -51,9 +52,6 @@ inline std::unique_ptr<quantizer> make_quantizer(const recipe& wanted) {
   const std::string& name = wanted.format;
   if (wanted.has_group && !wanted.is_grouped())
     throw std::invalid_argument("--format " + name + " has no --group to choose");
-  if (wanted.how == method::mse && name != "int8" && name != "int4" && name != "mxfp8" &&
-      name != "mxfp4")
-    throw std::invalid_argument("--method mse is for int8, int4, mxfp8 and mxfp4");
   if (wanted.has_zero_point && name != "int8" && name != "int4")
     throw std::invalid_argument("--zero-point is for int8 and int4");
   if (wanted.has_zero_point && wanted.how == method::mse)
@@ -62,14 +60,21 @@ inline std::unique_ptr<quantizer> make_quantizer(const recipe& wanted) {
     return std::make_unique<grouped<fb::int8>>(wanted.group, wanted.how, wanted.has_zero_point);
   if (name == "int4")
     return std::make_unique<grouped<fb::int4>>(wanted.group, wanted.how, wanted.has_zero_point);
+  const auto clipped = [&](std::unique_ptr<quantizer> codec, std::size_t block,
+                           int code_bits) -> std::unique_ptr<quantizer> {
+    if (wanted.how == method::nearest) return codec;
+    return std::make_unique<least_squares>(std::move(codec), block, code_bits);
+  };
   if (name == "fp8_e4m3")
-    return std::make_unique<grouped<fb::fp8_e4m3>>(wanted.group, wanted.how, false);
+    return clipped(std::make_unique<grouped<fb::fp8_e4m3>>(wanted.group), wanted.group, 8);
   if (name == "fp8_e5m2")
-    return std::make_unique<grouped<fb::fp8_e5m2>>(wanted.group, wanted.how, false);
+    return clipped(std::make_unique<grouped<fb::fp8_e5m2>>(wanted.group), wanted.group, 8);
   if (name == "mxfp8") return std::make_unique<block_quantizer<fb::mxfp8_e4m3>>(wanted.how);
   if (name == "mxfp4") return std::make_unique<block_quantizer<fb::mxfp4>>(wanted.how);
-  if (name == "nvfp4") return std::make_unique<block_quantizer<fb::nvfp4>>(wanted.how);
-  if (name == "nf4") return nf4_of(wanted.group);
+  if (name == "nvfp4")
+    return clipped(std::make_unique<block_quantizer<fb::nvfp4>>(method::nearest),
+                   fb::nvfp4::block_size, 4);
+  if (name == "nf4") return clipped(nf4_of(wanted.group), wanted.group, 4);
   if (name == "bf16") return std::make_unique<converter<fb::bf16>>();
   if (name == "fp16") return std::make_unique<converter<fb::fp16>>();
   std::string all;

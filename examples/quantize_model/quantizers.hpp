@@ -1,63 +1,26 @@
 // SPDX-License-Identifier: MIT
-// How a matrix is stored in each format: which tensors it becomes, and some rows of them at a time.
+// How matrices are quantized to each format.
 #pragma once
 
 #include <fewbits/io.hpp>
 #include <fewbits/quantize.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "quantizer.hpp"
+#include "source.hpp"
 
 namespace quantize_model {
 
 namespace fb = fewbits;
-
-/// A tensor that stands for a matrix with others: its name is that of the matrix and `suffix`. The first
-/// dimension is the matrix's rows, but for a tensor of one number.
-struct part {
-  const char* suffix;
-  fb::dtype type;
-  std::vector<std::uint64_t> shape;
-
-  /// Of one row; of the number where there is one only.
-  [[nodiscard]] std::size_t row_bytes() const {
-    const std::size_t bits = static_cast<std::size_t>(fb::bits_of(type));
-    return (shape.empty() ? bits : shape[1] * bits) / 8;
-  }
-};
-
-/// The bytes of a part, for some rows.
-using piece = std::vector<unsigned char>;
-
-/// A format. One object quantizes one matrix after the other, in pieces of whole rows.
-class quantizer {
- public:
-  quantizer() = default;
-  quantizer(const quantizer&) = delete;
-  quantizer& operator=(const quantizer&) = delete;
-  virtual ~quantizer() = default;
-
-  [[nodiscard]] virtual std::vector<part> parts(std::size_t rows, std::size_t cols) const = 0;
-  /// Why rows of `cols` elements cannot be stored; empty where they can.
-  [[nodiscard]] virtual std::string refusal(std::size_t) const { return ""; }
-  /// Whether `begin` must be told the largest finite magnitude of the matrix.
-  [[nodiscard]] virtual bool needs_amax() const { return false; }
-  virtual void begin(float) {}
-  /// One piece for each part, of the right size already.
-  virtual void encode(const fb::matrix_view<const float>& x, std::vector<piece>& to) = 0;
-  virtual void decode(const std::vector<const unsigned char*>& from,
-                      const fb::matrix_view<float>& to) const = 0;
-};
-
-enum class method : unsigned char { nearest, mse };
-
-inline std::size_t divide_up(std::size_t count, std::size_t by) { return (count + by - 1) / by; }
 
 /// BF16 and FP16: the numbers themselves.
 template <class Float>
@@ -87,7 +50,7 @@ class grouped final : public quantizer {
 
  public:
   /// A group of 0 is a row.
-  grouped(std::size_t group, method how, bool has_zero_point)
+  explicit grouped(std::size_t group, method how = method::nearest, bool has_zero_point = false)
       : group_(group), method_(how), has_zero_point_(has_zero_point) {}
 
   [[nodiscard]] std::vector<part> parts(std::size_t rows, std::size_t cols) const override {
@@ -220,7 +183,15 @@ class block_quantizer final : public quantizer {
       fb::quantize_with_tensor_scale(x, blocks);
     } else {
       fb::quantize(x, span<Format>(to[0].data(), to[1].data(), x.rows(), x.cols()));
-      if (method_ == method::mse) improve(x, to);
+      if (method_ == method::mse) {
+        // The standard's scale may clip the largest number of a block; this one never does, and may be
+        // coarser.
+        other_.assign(to.begin(), to.end());
+        fb::quantize<fb::scale_rule::rceil>(
+            x, span<Format>(other_[0].data(), other_[1].data(), x.rows(), x.cols()));
+        choice_.begin(*this, x, size, fb::packed_bits<element>, to);
+        choice_.offer(other_, to);
+      }
     }
   }
 
@@ -243,42 +214,10 @@ class block_quantizer final : public quantizer {
     return {elements, reinterpret_cast<scale_type*>(scales), rows, cols};
   }
 
-  /// The standard's scale may clip the largest number of a block; one that never does may be coarser. Of
-  /// both, each block gets the one with the smaller sum of squared errors.
-  void improve(const fb::matrix_view<const float>& x, std::vector<piece>& to) {
-    other_ = to;
-    fb::quantize<fb::scale_rule::rceil>(
-        x, span<Format>(other_[0].data(), other_[1].data(), x.rows(), x.cols()));
-    back_.resize(x.rows() * x.cols());
-    other_back_.resize(back_.size());
-    const std::size_t cols = x.cols(), blocks = divide_up(cols, size);
-    const std::size_t row_bytes = fb::packed_bytes<element>(cols);
-    decode({to[0].data(), to[1].data()}, {back_.data(), x.rows(), cols});
-    decode({other_[0].data(), other_[1].data()}, {other_back_.data(), x.rows(), cols});
-    for (std::size_t i = 0; i < x.rows(); ++i)
-      for (std::size_t j = 0; j < cols; j += size) {
-        const std::size_t count = cols - j < size ? cols - j : size;
-        if (!(squares(x.row(i) + j, &other_back_[i * cols + j], count) <
-              squares(x.row(i) + j, &back_[i * cols + j], count)))
-          continue;
-        to[1][i * blocks + j / size] = other_[1][i * blocks + j / size];
-        const std::size_t begin = i * row_bytes + fb::packed_bytes<element>(j);
-        std::memcpy(&to[0][begin], &other_[0][begin], fb::packed_bytes<element>(count));
-      }
-  }
-  static double squares(const float* x, const float* back, std::size_t count) {
-    double sum = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const double error = static_cast<double>(x[i]) - static_cast<double>(back[i]);
-      sum += error * error;
-    }
-    return sum;
-  }
-
   method method_;
   float tensor_scale_ = 1;
   std::vector<piece> other_;
-  std::vector<float> back_, other_back_;
+  block_choice choice_;
 };
 
 /// NF4, `Group` numbers of a row to a scale.
@@ -322,6 +261,58 @@ class nf4_quantizer final : public quantizer {
     for (std::size_t i = 0; i < rows; ++i)
       visit(i * cols, i * (cols + cols % 2), i * divide_up(cols, Group), cols);
   }
+};
+
+/// Any of these with the scales that have the least squared errors: of each block, its largest magnitude
+/// or less, and what is beyond is clipped.
+class least_squares final : public quantizer {
+ public:
+  /// A block of 0 is a row.
+  least_squares(std::unique_ptr<quantizer> codec, std::size_t block, int code_bits)
+      : codec_(std::move(codec)), block_(block), code_bits_(code_bits) {}
+
+  [[nodiscard]] std::vector<part> parts(std::size_t rows, std::size_t cols) const override {
+    return codec_->parts(rows, cols);
+  }
+  [[nodiscard]] std::string refusal(std::size_t cols) const override {
+    return codec_->refusal(cols);
+  }
+  [[nodiscard]] bool needs_amax() const override { return codec_->needs_amax(); }
+  void begin(float amax) override { codec_->begin(amax); }
+
+  void encode(const fb::matrix_view<const float>& x, std::vector<piece>& to) override {
+    const std::size_t block = block_ == 0 ? x.cols() : block_;
+    codec_->encode(x, to);
+    choice_.begin(*codec_, x, block, code_bits_, to);
+    other_.assign(to.begin(), to.end());
+    clipped_.resize(x.rows() * x.cols());
+    for (const float factor :
+         {31 / 32.0f, 30 / 32.0f, 28 / 32.0f, 26 / 32.0f, 24 / 32.0f, 20 / 32.0f, 17 / 32.0f}) {
+      for (std::size_t i = 0; i < x.rows(); ++i)
+        for (std::size_t j = 0; j < x.cols(); j += block)
+          clip(x.row(i) + j, &clipped_[i * x.cols() + j], std::min(block, x.cols() - j), factor);
+      codec_->encode({clipped_.data(), x.rows(), x.cols()}, other_);
+      choice_.offer(other_, to);
+    }
+  }
+  void decode(const std::vector<const unsigned char*>& from,
+              const fb::matrix_view<float>& to) const override {
+    codec_->decode(from, to);
+  }
+
+ private:
+  static void clip(const float* x, float* to, std::size_t count, float factor) {
+    const float limit = amax_of({x, 1, count}, 0) * factor;
+    for (std::size_t i = 0; i < count; ++i)
+      to[i] = x[i] > limit ? limit : x[i] < -limit ? -limit : x[i];
+  }
+
+  std::unique_ptr<quantizer> codec_;
+  std::size_t block_;
+  int code_bits_;
+  block_choice choice_;
+  std::vector<piece> other_;
+  std::vector<float> clipped_;
 };
 
 }  // namespace quantize_model
