@@ -6,6 +6,7 @@
 #include <fewbits/exec/executor.hpp>
 #include <fewbits/gemm/blocking.hpp>
 #include <fewbits/gemm/gemv_lanes.hpp>
+#include <fewbits/gemm/gemv_nibbles.hpp>
 #include <fewbits/gemm/operand.hpp>
 #include <fewbits/isa/control_word.hpp>
 
@@ -391,6 +392,19 @@ class gemv_driver {
     const right b_source = matrix_traits<Right>::source(b);
     gemv_problem<lanes> problem{a.rows(), n, a.cols(), &b_source, nullptr, 0, {}, store, output};
     decode(matrix_traits<Left>::source(a), problem, reinterpret_cast<a_type*>(base));
+    if constexpr (unit_of_nibbles > 1) {
+      using reader = nibble_reader<matrix>;
+      if (reader::is_usable(b_source.matrix)) {
+        using looked_up = nibble_kernel<gemv_problem<lanes>, matrix, Isa>;
+        looked_up::reorder(reinterpret_cast<float*>(base), problem.m * problem.depth);
+        runner.parallel_for((n + nr - 1) / nr, [&](std::size_t task) {
+          const std::size_t col = task * nr;
+          looked_up::template columns<nr>(problem, b_source.matrix, col,
+                                          n - col < nr ? n : col + nr);
+        });
+        return;
+      }
+    }
     if constexpr (b_is_stored_by_rows) {
       // Long rows are faster; but there may be threads to share them.
       constexpr bool is_alone = std::is_same_v<std::remove_cv_t<Executor>, inline_executor>;
@@ -410,9 +424,14 @@ class gemv_driver {
 
  private:
   static constexpr std::size_t alignment = 64;
+  /// Where weights of 4 bits are looked up, the depth of a block of them; else 1.
+  using matrix = typename decoded_matrix_of<right>::type;
+  static constexpr std::size_t unit_of_nibbles =
+      b_is_stored_by_rows || !std::is_same_v<acc_type, float> ? 1 : nibble_block<matrix, Isa>();
 
   FEWBITS_INLINE static constexpr std::size_t depth_of(std::size_t k) {
-    return round_up<nr * lanes::kr>(k);
+    constexpr std::size_t unit = nr * lanes::kr;
+    return round_up<(unit_of_nibbles > unit ? unit_of_nibbles : unit)>(k);
   }
   FEWBITS_INLINE static constexpr std::size_t a_bytes(std::size_t m, std::size_t k) {
     return round_up<alignment>(m * depth_of(k) * sizeof(a_type));
