@@ -7,16 +7,15 @@
 // | vcvtph2ps ymm        | 8 fp16 to float                                  | 1.25              |
 // | vpackusdw, vpackuswb | lanes of 32 to 16, 16 to 8 bits, within 128 bits | 2                 |
 // | vpsllvd, vpsrlvd     | shifts by a lane's own count                     | 2                 |
-// | vfmadd231ps ymm      | 8 multiply-adds                                  | 2                 |
 #pragma once
 
 #include <fewbits/config.hpp>
 #include <fewbits/fwd.hpp>
 #include <fewbits/isa/concepts.hpp>
-#include <fewbits/isa/register_tile.hpp>
 #include <fewbits/isa/run_vectors.hpp>
 #include <fewbits/isa/slots.hpp>
 #include <fewbits/isa/vec.hpp>
+#include <fewbits/isa/x86_avx2_gemm.hpp>
 #include <fewbits/isa/x86_intrinsics.hpp>
 
 #include <cstddef>
@@ -321,62 +320,6 @@ struct vec16<Isa> {
     return _mm256_castps_si256(_mm256_cvtph_ps(_mm256_extracti128_si256(x, 1)));
   }
 };
-
-namespace detail {
-
-template <isa Isa>
-struct avx2_fp32 {
-  using a_type = float;
-  using b_type = float;
-  using acc_type = float;
-  using sum_type = __m256;
-  using columns_type = __m256;
-  static constexpr std::size_t lanes = 8, kr = 1;
-
-  FEWBITS_INLINE static __m256 zero() { return _mm256_setzero_ps(); }
-  FEWBITS_INLINE static __m256 load(const float* src) { return _mm256_loadu_ps(src); }
-  FEWBITS_INLINE static void store(float* dst, __m256 x) { _mm256_storeu_ps(dst, x); }
-  FEWBITS_INLINE static __m256 add(__m256 x, __m256 y) { return _mm256_add_ps(x, y); }
-  FEWBITS_INLINE static __m256 columns(const float* b) { return _mm256_load_ps(b); }
-  FEWBITS_INLINE static __m256 row(const float* a) { return _mm256_set1_ps(*a); }
-  FEWBITS_INLINE static __m256 multiply_add(__m256 sum, __m256 a, __m256 b) {
-    return _mm256_fmadd_ps(a, b, sum);
-  }
-};
-
-template <isa Isa>
-struct avx2_fp64 {
-  using a_type = double;
-  using b_type = double;
-  using acc_type = double;
-  using sum_type = __m256d;
-  using columns_type = __m256d;
-  static constexpr std::size_t lanes = 4, kr = 1;
-
-  FEWBITS_INLINE static __m256d zero() { return _mm256_setzero_pd(); }
-  FEWBITS_INLINE static __m256d load(const double* src) { return _mm256_loadu_pd(src); }
-  FEWBITS_INLINE static void store(double* dst, __m256d x) { _mm256_storeu_pd(dst, x); }
-  FEWBITS_INLINE static __m256d add(__m256d x, __m256d y) { return _mm256_add_pd(x, y); }
-  FEWBITS_INLINE static __m256d columns(const double* b) { return _mm256_load_pd(b); }
-  FEWBITS_INLINE static __m256d row(const double* a) { return _mm256_set1_pd(*a); }
-  FEWBITS_INLINE static __m256d multiply_add(__m256d sum, __m256d a, __m256d b) {
-    return _mm256_fmadd_pd(a, b, sum);
-  }
-};
-
-}  // namespace detail
-
-// Micro-kernels of 6 rows of 2 vectors. Registers: 12 accumulators, 2 of B, 1 of A: 15 of 16.
-
-template <isa Isa>
-  requires has_avx2<Isa>
-struct micro_kernel<float, float, float, Isa>
-    : detail::register_tile<detail::avx2_fp32<Isa>, 6, 2> {};
-
-template <isa Isa>
-  requires has_avx2<Isa>
-struct micro_kernel<double, double, double, Isa>
-    : detail::register_tile<detail::avx2_fp64<Isa>, 6, 2> {};
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
