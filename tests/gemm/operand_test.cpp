@@ -56,11 +56,13 @@ fb::array_view<const std::int32_t> random_zeros(size_t count, unsigned codes) {
 
 // Each maker fills the memory for a matrix and views it. `unit` divides all of its numbers.
 
-template <class Element>
+/// Rows begin anywhere, or with a byte.
+template <class Element, bool BeginsBytes = false>
 struct packed {
   static constexpr double unit = 0.0625;
   static auto make(size_t rows, size_t cols) {
-    const size_t stride = cols + 3, offset = 1;
+    const size_t stride = BeginsBytes ? (cols + 3) / 2 * 2 : cols + 3;
+    const size_t offset = BeginsBytes ? 2 : 1;
     const size_t count = rows == 0 ? 0 : offset + (rows - 1) * stride + cols;
     return fb::packed_matrix_view<const Element>(random_codes(fb::packed_bytes<Element>(count)),
                                                  rows, cols, stride, offset);
@@ -91,11 +93,11 @@ struct affine_bytes {
     }
   }
 };
-template <class Granularity>
+template <class Granularity, bool BeginsBytes = false>
 struct affine_nibbles {
   static constexpr double unit = 0.25;
   static auto make(size_t rows, size_t cols) {
-    const auto codes = packed<fb::uint4>::make(rows, cols);
+    const auto codes = packed<fb::uint4, BeginsBytes>::make(rows, cols);
     const size_t count = Granularity::count(rows, cols);
     return fb::quantized_matrix(
         codes, fb::affine<fb::uint4, Granularity>{random_scales(count), random_zeros(count, 16)});
@@ -109,10 +111,11 @@ struct affine_floats {
     return fb::quantized_matrix(codes, fb::affine<fb::fp8_e4m3, fb::per_row>{random_scales(rows)});
   }
 };
+template <bool BeginsBytes>
 struct minima {
   static constexpr double unit = 0.25;
   static auto make(size_t rows, size_t cols) {
-    const auto codes = packed<fb::uint4>::make(rows, cols);
+    const auto codes = packed<fb::uint4, BeginsBytes>::make(rows, cols);
     const size_t count = fb::per_group<32>::count(rows, cols);
     float* const minimum = reinterpret_cast<float*>(offset_memory.ending(count * sizeof(float)));
     for (size_t i = 0; i < count; ++i) minimum[i] = random_scale() - 1;
@@ -141,7 +144,7 @@ struct normal_floats {
   static auto make(size_t rows, size_t cols) {
     const size_t count = rows * cols;
     const fb::packed_span<const fb::uint4> codes(
-        random_codes(fb::packed_bytes<fb::uint4>(count + 3)), count, 3);
+        random_codes(fb::packed_bytes<fb::uint4>(count + 2)), count, 2);
     return fb::codebook_matrix(codes, fb::nf4, random_scales((count + 63) / 64), rows, cols);
   }
 };
@@ -304,7 +307,11 @@ const operand operands[] = {
     row<affine_nibbles<fb::per_group<32>>, float>("affine uint4 per 32"),
     row<affine_nibbles<fb::per_group<128>>, double>("affine uint4 per 128 by double"),
     row<affine_floats, fb::bf16>("affine fp8_e4m3 per row"),
-    row<minima, float>("uint4 with minima per 32"),
+    row<affine_nibbles<fb::per_row, true>, float>("affine uint4 in whole bytes per row"),
+    row<affine_nibbles<fb::per_group<32>, true>, float>("affine uint4 in whole bytes per 32"),
+    row<affine_nibbles<fb::per_group<128>, true>, float>("affine uint4 in whole bytes per 128"),
+    row<minima<false>, float>("uint4 with minima per 32"),
+    row<minima<true>, float>("uint4 in whole bytes with minima per 32"),
     row<blocks<fb::mxfp8_e4m3>, float>("mxfp8_e4m3"),
     row<blocks<fb::mxfp8_e5m2>, float>("mxfp8_e5m2"),
     row<blocks<fb::mxfp6_e2m3>, float>("mxfp6_e2m3"),
@@ -364,7 +371,7 @@ TEST(GemmOperand, IsMultipliedAtBothSidesAndTransposed) {
   for (const operand& of : operands)
     for (const place where : places)
       for (const shape& s : {shape{1, 1, 0}, shape{1, 1, 1}, shape{3, 5, 7}, shape{7, 67, 33},
-                             shape{13, 66, 129}, shape{9, 2, 300}})
+                             shape{13, 66, 129}, shape{9, 65, 192}, shape{9, 2, 300}})
         expect_product(of, where, s);
 }
 

@@ -10,6 +10,7 @@
 #include <fewbits/gemm/operand.hpp>
 #include <fewbits/gemm/operand_quantized.hpp>
 #include <fewbits/gemm/pack.hpp>
+#include <fewbits/gemm/pack_nibbles.hpp>
 #include <fewbits/gemm/tile_writer.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/matrix_view.hpp>

@@ -100,6 +100,12 @@ struct row_packer {
   }
 };
 
+/// Whole panels of FP32 that a source decodes across its rows: `run(source, row, begin, count, dst)` writes
+/// dst[d * Width + lane] for the first elements, from `begin` on, of `Width` rows, and returns how many
+/// of `count` these are.
+template <class Source, std::size_t Width, isa Isa>
+struct lane_reader;
+
 /// Packs panels of `Width` lanes: element (lane, depth d) goes to
 /// dst[(d / Kr * Width + lane) * Kr + d % Kr]. Lanes and depth that are missing become zero.
 ///
@@ -238,6 +244,17 @@ struct panel_packer {
   /// In pieces of the depth that keep the part of the panel being written in the first-level cache.
   static void pack_along_depth(const Source& source, std::size_t lane, std::size_t lanes,
                                std::size_t d, std::size_t end, To* dst, std::uint32_t* sums) {
+    if constexpr (Kr == 1 && std::is_same_v<To, float> &&
+                  __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+      if constexpr (requires { sizeof(lane_reader<Source, Width, Isa>); }) {
+        if (lanes == Width) {
+          const std::size_t done =
+              lane_reader<Source, Width, Isa>::run(source, lane, d, end - d, dst);
+          d += done;
+          dst += done * Width;
+        }
+      }
+    }
     for (; d < end; d += piece, dst += piece * Width) {
       const std::size_t count = end - d < piece ? end - d : piece;
       const std::size_t padded = (count + Kr - 1) / Kr * Kr;
