@@ -49,8 +49,14 @@ struct probe<int, Isa> {
   static constexpr int id = 5;
 };
 
-constexpr isa avx2 =
-    fb::generic.with(feature::avx2).with(feature::fma).with(feature::f16c).with(feature::avx);
+constexpr isa avx2 = fb::generic.with(feature::sse3)
+                         .with(feature::ssse3)
+                         .with(feature::sse4_1)
+                         .with(feature::sse4_2)
+                         .with(feature::avx)
+                         .with(feature::avx2)
+                         .with(feature::fma)
+                         .with(feature::f16c);
 constexpr isa avx512 = avx2.with(feature::avx512f)
                            .with(feature::avx512bw)
                            .with(feature::avx512vl)
@@ -68,7 +74,7 @@ static_assert(probe<float, avx512.with(feature::avx512bf16).with(feature::avx512
 static_assert(probe<float, isa{~0ULL}>::id == 4 && probe<int, isa{~0ULL}>::id == 5);
 
 // A part of what is asked for is nothing.
-static_assert(probe<float, fb::generic.with(feature::avx2).with(feature::fma)>::id == 1);
+static_assert(probe<float, avx2.without(feature::f16c)>::id == 1);
 static_assert(probe<float, avx2.with(feature::avx512f).with(feature::avx512bw)>::id == 2);
 static_assert(probe<float, avx2.with(feature::avx512bf16)>::id == 2);
 static_assert(probe<int, avx512>::id == 1 && probe<double, avx512>::id == 1);
