@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "odr/use_io.hpp"
 #include "odr/use_quantizers.hpp"
 #include "odr/use_training.hpp"
 
@@ -224,6 +225,7 @@ void use_memory(digest& out, std::uint64_t count) {
   for (int i = 0; i < 64; ++i) more[i] = floats[i % 37];
   static_cast<void>(use_quantizers(more));
   static_cast<void>(use_training(more));
+  static_cast<void>(use_io(code));
   use_memory(out, code);
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
   return out.hash();
