@@ -55,7 +55,7 @@ std::string table(const measurements& all, const std::string& group) {
   std::string head = "| " + group + " |";
   std::string rule = "| --- |";
   for (const std::string& key : keys) {
-    head += " " + title(key) + " |";
+    head += text(" %s |", title(key).c_str());
     rule += " --- |";
   }
   std::string rows;
@@ -64,7 +64,7 @@ std::string table(const measurements& all, const std::string& group) {
     rows += "| " + row.name + " |";
     for (const std::string& key : keys) {
       const std::string content = cell(key, row[key]);
-      rows += content.empty() ? " |" : " " + content + " |";
+      rows += content.empty() ? " |" : text(" %s |", content.c_str());
     }
     rows += "\n";
   }
