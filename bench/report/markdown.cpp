@@ -93,7 +93,10 @@ std::string markdown(const measurements& all) {
                        ", one thread, medians of interleaved rounds. Under the name of a peer: the "
                        "speed of fewbits over its speed.\n";
   if (!rivals.empty()) result += "Peers: " + rivals + ".\n";
-  for (const std::string& group : all.groups()) result += "\n" + table(all, group);
+  for (const std::string& group : all.groups()) {
+    result += "\n";
+    result += table(all, group);
+  }
   return result;
 }
 
