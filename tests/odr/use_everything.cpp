@@ -13,6 +13,7 @@
 #include <limits>
 
 #include "odr/use_io.hpp"
+#include "odr/use_products.hpp"
 #include "odr/use_quantizers.hpp"
 #include "odr/use_training.hpp"
 
@@ -225,6 +226,7 @@ void use_memory(digest& out, std::uint64_t count) {
   for (int i = 0; i < 64; ++i) more[i] = floats[i % 37];
   static_cast<void>(use_quantizers(more));
   static_cast<void>(use_training(more));
+  static_cast<void>(use_products(more));
   static_cast<void>(use_io(code));
   use_memory(out, code);
   out.add(fb::weight_bytes(code, fb::formats::fp8_e4m3));
