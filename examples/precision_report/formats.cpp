@@ -201,7 +201,7 @@ void examiner::add_weights(matrix x) {
   for (std::size_t i = 0; i < count_of(x); ++i) {
     if (!std::isfinite(x.data()[i])) continue;
     const float place = (x.data()[i] / largest + 1) / 2 * (weight_histogram::bins - 1);
-    weights_.share[static_cast<int>(place + 0.5f)] += 1;
+    weights_.share[static_cast<int>(std::lround(place))] += 1;
     weight_count_ += 1;
   }
 }
