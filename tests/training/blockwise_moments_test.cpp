@@ -74,14 +74,17 @@ const float* map_of(bool is_signed) {
   return is_signed ? fb::dynamic_map<true>.value : fb::dynamic_map<false>.value;
 }
 
-/// The first of the nearest codes. Doubles hold the sum of two neighbours exactly.
+/// The nearest code, of two that nearest to zero. Doubles hold the sum of two neighbours exactly.
 unsigned char nearest_code(float x, bool is_signed) {
   const float* const map = map_of(is_signed);
-  int code = 0;
-  while (code < 255 && 2 * static_cast<double>(x) >
-                           static_cast<double>(map[code]) + static_cast<double>(map[code + 1]))
-    ++code;
-  return static_cast<unsigned char>(code);
+  const int zero = is_signed ? 127 : 0;
+  if (!is_signed && std::signbit(x)) return 0;
+  const double twice = 2 * std::fabs(static_cast<double>(x));
+  int steps = 0;
+  while (zero + steps < 255 && twice > static_cast<double>(map[zero + steps]) +
+                                           static_cast<double>(map[zero + steps + 1]))
+    ++steps;
+  return static_cast<unsigned char>(std::signbit(x) ? zero - std::min(steps, zero) : zero + steps);
 }
 
 std::vector<float> decoded(const bytes& from, std::size_t count, bool is_signed) {

@@ -65,8 +65,8 @@ inline constexpr std::size_t smallest_in_blocks = 4096;
 ///
 /// Meaning:  first moments are codes of `dynamic_map<true>`, second ones of `dynamic_map<false>`, times the
 ///           largest magnitude among the 256 of a block, in FP32. The codes, then the scales.
-/// Rounding: to the nearest code of x / scale, rounded to FP32; ties as `codebook`. A second moment below
-///           zero becomes 0. No scale is too small, so a step that is times a power of two is kept as well.
+/// Rounding: to the nearest code of x / scale, rounded to FP32; of two as near to that nearer to zero. A
+///           second moment below zero becomes 0. No scale is too small, so a step that is times a power of two is kept as well.
 /// Small:    fewer than 4096 numbers are kept in FP32, as biases and norms are few and matter: a second
 ///           moment that is rounded to 0 makes a huge step.
 /// NaN:      a block with an infinity or a NaN becomes NaN as a whole.
@@ -95,43 +95,31 @@ class blockwise_moments {
 
 namespace detail {
 
-/// The code of a number is that of the cell it is in, or the next one: a cell is all numbers of a sign, an
-/// exponent and seven bits of mantissa, of those below 2^-23 one.
+/// The code of a magnitude of at most 1 is that of the cell it is in, or the next one: a cell is all numbers
+/// of an exponent and seven bits of mantissa.
 struct dynamic_cells {
   static constexpr std::uint32_t lowest = (127 - 23) << 7, count = (23 << 7) + 1;
-  unsigned char code[2 * count];
-  /// Of each code, as `order_of`: what is above belongs to the next.
-  std::int32_t bound[256];
+  unsigned char code[count];
+  /// Of each code above that of zero: what is greater belongs to the next.
+  std::uint32_t bound[256];
 
-  FEWBITS_INLINE static constexpr std::uint32_t index(std::uint32_t bits) {
-    const std::uint32_t cell = (bits & 0x7fffffff) >> 16;
-    return (bits >> 31) * count + (cell < lowest ? 0 : cell - lowest);
-  }
-  FEWBITS_INLINE constexpr std::uint32_t operator()(std::uint32_t bits) const {
-    const std::uint32_t first = code[index(bits)];
-    return first + (order_of(bits) > bound[first] ? 1U : 0U);
+  /// For magnitudes of at least 2^-23.
+  FEWBITS_INLINE constexpr std::uint32_t operator()(std::uint32_t magnitude) const {
+    const std::uint32_t first = code[(magnitude >> 16) - lowest];
+    return first + (magnitude > bound[first] ? 1U : 0U);
   }
 };
 
 template <bool IsSigned>
 FEWBITS_INLINE constexpr dynamic_cells make_dynamic_cells() {
+  constexpr std::uint32_t zero = IsSigned ? 127 : 0;
   const codebook_bounds<256> bounds = bounds_of(dynamic_map<IsSigned>);
   dynamic_cells cells{};
-  for (std::size_t i = 0; i < 255; ++i) cells.bound[i] = bounds.bound[i];
-  cells.bound[255] = 0x7fffffff;
-  // From the lowest number to the highest: the code of the lowest one of each cell.
+  for (std::uint32_t i = 0; i < 256; ++i)
+    cells.bound[i] = i + zero < 255 ? static_cast<std::uint32_t>(bounds.bound[i + zero]) : ~0U;
   std::uint32_t code = 0;
-  for (std::uint32_t i = 2 * dynamic_cells::count; i-- > dynamic_cells::count;) {
-    const std::uint32_t cell = i - dynamic_cells::count;
-    const std::int32_t order =
-        -static_cast<std::int32_t>((cell + dynamic_cells::lowest) << 16 | 0xffff);
-    while (order > cells.bound[code]) ++code;
-    cells.code[i] = static_cast<unsigned char>(code);
-  }
   for (std::uint32_t cell = 0; cell < dynamic_cells::count; ++cell) {
-    const std::int32_t order =
-        cell == 0 ? 0 : static_cast<std::int32_t>((cell + dynamic_cells::lowest) << 16);
-    while (order > cells.bound[code]) ++code;
+    while ((cell + dynamic_cells::lowest) << 16 > cells.bound[code]) ++code;
     cells.code[cell] = static_cast<unsigned char>(code);
   }
   return cells;
@@ -151,41 +139,59 @@ struct dynamic_block {
   /// `count` numbers, then zeros.
   static void decode(const unsigned char* codes, const unsigned char* scale, unsigned char* dst,
                      std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i)
-      __builtin_memcpy(dst + 4 * i, &dynamic_map<IsSigned>.value[codes[i]], 4);
-    __builtin_memset(dst + 4 * count, 0, 4 * (size - count));
+    float values[size];
+    for (std::size_t i = 0; i < count; ++i) values[i] = dynamic_map<IsSigned>.value[codes[i]];
+    for (std::size_t i = count; i < size; ++i) values[i] = 0;
     std::uint32_t code;
     __builtin_memcpy(&code, scale, 4);
     const u32 factor = ops::set(code);
+    const unsigned char* const from = reinterpret_cast<const unsigned char*>(values);
     for (std::size_t i = 0; i < 4 * size; i += 4 * lanes::width)
-      ops::store32(dst + i, lanes::multiply_floats(ops::load32(dst + i), factor));
+      ops::store32(dst + i, lanes::multiply_floats(ops::load32(from + i), factor));
   }
 
-  /// `src` has room for a whole block, and is used up.
+  /// `src` has room for a whole block.
   static void encode(unsigned char* src, unsigned char* codes, unsigned char* scale,
                      std::size_t count) {
     __builtin_memset(src + 4 * count, 0, 4 * (size - count));
+    const u32 magnitude_bits = ops::set(0x7fffffff);
     u32 most = ops::set(0);
     for (std::size_t i = 0; i < 4 * size; i += 4 * lanes::width)
-      most = ops::max_(most, ops::and_(ops::load32(src + i), ops::set(0x7fffffff)));
+      most = ops::max_(most, ops::and_(ops::load32(src + i), magnitude_bits));
     std::uint32_t largest = lanes::max_of_lanes(most);
     const bool is_special = largest >= 0x7f800000;
     if (is_special) largest = 0x7fc00000;
     __builtin_memcpy(scale, &largest, 4);
-    // Zeros are divided by one, so that they are zeros.
-    const u32 divisor = ops::set(largest == 0 ? 0x3f800000 : largest);
-    for (std::size_t i = 0; i < 4 * size; i += 4 * lanes::width)
-      ops::store32(src + i, lanes::divide_floats(ops::load32(src + i), divisor));
     if (is_special) {
       __builtin_memset(codes, 0, count);
       return;
     }
-    for (std::size_t i = 0; i < count; ++i) {
-      std::uint32_t bits;
-      __builtin_memcpy(&bits, src + 4 * i, 4);
-      if constexpr (!IsSigned) bits = bits >> 31 != 0 ? 0 : bits;
-      codes[i] = static_cast<unsigned char>(dynamic_cells_of<IsSigned>(bits));
+    // Zeros are divided by one, so that they are zeros. All below the first cell have its code.
+    const u32 divisor = ops::set(largest == 0 ? 0x3f800000 : largest);
+    const u32 least = ops::set(dynamic_cells::lowest << 16);
+    std::uint32_t ratios[size];
+    unsigned char* const to = reinterpret_cast<unsigned char*>(ratios);
+    for (std::size_t i = 0; i < 4 * size; i += 4 * lanes::width) {
+      const u32 x = ops::load32(src + i);
+      u32 ratio = ops::and_(lanes::divide_floats(x, divisor), magnitude_bits);
+      if constexpr (!IsSigned)
+        ratio =
+            ops::select(ops::equal(ops::template shift_right<31>(x), ops::set(0)), ratio, least);
+      ops::store32(to + i, ops::max_(ratio, least));
     }
+    unsigned char found[size];
+    for (std::size_t i = 0; i < size; ++i)
+      found[i] = static_cast<unsigned char>(dynamic_cells_of<IsSigned>(ratios[i]));
+    if constexpr (IsSigned) {
+      const u32 zero = ops::set(127);
+      for (std::size_t i = 0; i < size; i += lanes::width) {
+        const u32 code = ops::load8(found + i);
+        const u32 sign = ops::template shift_right<31>(ops::load32(src + 4 * i));
+        ops::store8(found + i, ops::select(ops::equal(sign, ops::set(0)), ops::add(zero, code),
+                                           ops::sub(zero, ops::min_(zero, code))));
+      }
+    }
+    __builtin_memcpy(codes, found, count);
   }
 };
 
