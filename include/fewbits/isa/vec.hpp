@@ -30,6 +30,11 @@ inline namespace FEWBITS_ABI {
 /// | carries(a, b)         | a mask: where a + b is 2^32 or more                                 |
 /// | float_bits(x)         | the bits of the signed x as a float; exact, for |x| < 2^24                      |
 ///
+/// With more than one lane, also arithmetic on floats, one rounding to nearest even:
+///
+/// | add_nearest(a, b), multiply_nearest(a, b) | the bits of a + b, of a * b                     |
+/// | divide_nearest(a, b), sqrt_nearest(x) | the bits of a / b, of the square root               |
+///
 /// Where the hardware has them, and kernels ask for them with a requires-expression:
 ///
 /// | multiply_pairs(a, b)  | lanes 2i and 2i + 1: low and high half of the product of lanes 2i   |
@@ -50,9 +55,7 @@ inline namespace FEWBITS_ABI {
 /// | load64_to_odd         | the same, rounded to odd                                            |
 /// | load64_normal_to_odd  | the same of normal floats; else any subnormal, any infinity or NaN  |
 /// | store64(dst, x)       | floats as doubles                                                   |
-/// | add_nearest(a, b), multiply_nearest(a, b), divide_nearest(a, b), | the bits of a + b, a * b,  |
-/// | fma_nearest(a, b, c)  | a / b, a * b + c of floats, one rounding to nearest even            |
-/// | sqrt_nearest(x)       | the bits of the square root of floats, to nearest even              |
+/// | fma_nearest(a, b, c)  | the bits of a * b + c, one rounding to nearest even                 |
 /// | nearest_integer(x)    | the float x to nearest even; 0x80000000 for NaN and beyond int32    |
 /// | load8_signed          | as load8, sign-extended                                             |
 /// | lookup16(table, x)    | the number, of 16 in memory, at the low 4 bits of each lane         |

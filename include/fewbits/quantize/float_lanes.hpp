@@ -16,14 +16,19 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// The operations of `vec`; where it has no float operations, those of one lane by the compiler's. To
-/// be used under a `default_control_word`. No operation sees another as its operand, so that neither
-/// contraction nor -ffast-math joins or reorders two of them.
+/// The operations of `vec`; where it has one lane, those on floats by the compiler. To be used under a
+/// `default_control_word`. No operation sees another as its operand, so that neither contraction nor
+/// -ffast-math joins or reorders two of them.
 template <isa Isa>
 struct float_lanes : vec<Isa> {
   using ops = vec<Isa>;
   using u32 = typename ops::u32;
   static constexpr int lanes = ops::lanes;
+  static_assert(
+      lanes == 1 || requires(u32 x) {
+        ops::add_nearest(ops::multiply_nearest(x, x), ops::divide_nearest(x, x));
+        ops::sqrt_nearest(x);
+      }, "fewbits: a vec of more than one lane needs arithmetic on floats");
 
   FEWBITS_INLINE static u32 add_floats(u32 a, u32 b) {
     if constexpr (requires { ops::add_nearest(a, b); }) {
