@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Products of two plain matrices on one thread, against the peak of the unit they run on and against
-// other libraries. Names: gemm/<elements>/<size> for squares, gemm/<elements>/<m>x<n>x<k> else.
+// other libraries. Names: gemm/<elements>/<size> for squares, gemm/<elements>/<m>x<n>x<k> else; with B
+// packed beforehand gemm/<elements>/packed/<size>.
 #include <fewbits/gemm.hpp>
 
 #include <cmath>
@@ -89,15 +90,29 @@ struct operands {
   fewbits::matrix_view<Out> c;
 };
 
-template <class Left, class Right, class Out>
-void multiply(benchmark::State& state, const std::string& name, const shape& size) {
-  operands<Left, Right, Out> data(size);
-  const std::size_t bytes = fewbits::gemm_workspace_bytes(data.a, data.b);
-  const buffer workspace(bytes);
-  const bench::timer ours = bench::timed([&] {
-    fewbits::gemm(fewbits::inline_executor{}, data.a, data.b, data.c, fewbits::identity{},
-                  fewbits::array_view<unsigned char>(workspace.data(), bytes));
+/// A B with a workspace made beforehand.
+template <class Operands, class Right>
+bench::timer product(const Operands& data, const Right& b, const buffer& workspace) {
+  return bench::timed([&data, b, &workspace] {
+    fewbits::gemm(fewbits::inline_executor{}, data.a, b, data.c, fewbits::identity{},
+                  fewbits::array_view<unsigned char>(workspace.data(),
+                                                     fewbits::gemm_workspace_bytes(data.a, b)));
   });
+}
+
+template <class Left, class Right, class Out>
+void multiply(benchmark::State& state, const std::string& name, const shape& size, bool packs) {
+  operands<Left, Right, Out> data(size);
+  const std::size_t packed_bytes = packs ? fewbits::packed_b_bytes<Left>(data.b) : 0;
+  const buffer packed_memory(packed_bytes + 1);
+  decltype(fewbits::pack_b<Left>(data.b, {})) packed;
+  if (packs)
+    packed = fewbits::pack_b<Left>(
+        data.b, fewbits::array_view<unsigned char>(packed_memory.data(), packed_bytes));
+  const buffer workspace(packs ? fewbits::gemm_workspace_bytes(data.a, packed)
+                               : fewbits::gemm_workspace_bytes(data.a, data.b));
+  const bench::timer ours =
+      packs ? product(data, packed, workspace) : product(data, data.b, workspace);
   ours(1);
   if (!data.check()) {
     state.SkipWithError("wrong product");
@@ -128,12 +143,13 @@ void multiply(benchmark::State& state, const std::string& name, const shape& siz
 
 template <class Left, class Right, class Out>
 void add(const std::string& types) {
-  for (const shape& size : shapes) {
-    const std::string name = "gemm/" + types + "/" + size.name();
-    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-      multiply<Left, Right, Out>(state, name, size);
-    })->Unit(benchmark::kMicrosecond);
-  }
+  for (const bool packs : {false, true})
+    for (const shape& size : shapes) {
+      const std::string name = "gemm/" + types + (packs ? "/packed/" : "/") + size.name();
+      benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+        multiply<Left, Right, Out>(state, name, size, packs);
+      })->Unit(benchmark::kMicrosecond);
+    }
 }
 
 }  // namespace
