@@ -61,7 +61,7 @@ struct tile_writer {
   template <class From, class To>
   FEWBITS_INLINE static void copy(const From* src, To* dst, std::size_t count) {
     if constexpr (std::is_same_v<as_class<From>, as_class<To>>) {
-      __builtin_memcpy(dst, src, count * sizeof(To));
+      __builtin_memcpy(static_cast<void*>(dst), src, count * sizeof(To));
     } else {
       convert_run<cast_policy{}, Isa>(src, dst, count);
     }
