@@ -96,6 +96,41 @@ TEST(FewRows, AreWhatEachIsAloneInTheWidestTask) {
   expect_independent_rows<float, float>(fb::matrix_view<const float>(b.data(), depth, many));
 }
 
+/// Every code times a number, as rows and as columns of B, in vectors with and without NaN and infinity.
+template <class Element>
+void check_codes() {
+  std::vector<Element> ordered(256), sorted(1024);
+  for (unsigned i = 0; i < 256; ++i) ordered[i] = Element::from_bits(static_cast<std::uint8_t>(i));
+  for (unsigned i = 0; i < 1024; ++i) sorted[i] = ordered[i / 4];
+  for (const float a : {1.0F, -3.0F, std::ldexp(1.0F, 126), std::ldexp(1.0F, -140)})
+    for (const std::vector<Element>& codes : {ordered, sorted}) {
+      const size_t n = codes.size();
+      std::vector<float> c, d;
+      multiply(runner::executor(), &a, fb::matrix_view<const Element>(codes.data(), 1, n), 1, c);
+      // Alone in a column, and among zeros.
+      std::vector<Element> columns(n * 70);
+      std::vector<float> row(70);
+      row[65] = a;
+      for (size_t j = 0; j < n; ++j) columns[j * 70 + 65] = codes[j];
+      multiply(runner::executor(), row.data(),
+               fb::transposed(fb::matrix_view<const Element>(columns.data(), n, 70)), 1, d);
+      for (size_t j = 0; j < n; ++j) {
+        const float want = a * static_cast<float>(codes[j]);
+        for (const float got : {c[j], d[j]})
+          ASSERT_TRUE(got == want || (std::isnan(got) && std::isnan(want)))
+              << a << " times code " << static_cast<unsigned>(codes[j].bits()) << ": " << got;
+      }
+    }
+}
+
+TEST(FewRows, MultiplyEveryCodeOfEightBits) {
+  check_codes<fb::fp8_e4m3>();
+  check_codes<fb::fp8_e5m2>();
+  check_codes<fb::fp8_e4m3fnuz>();
+  check_codes<fb::fp8_e4m3_ieee>();
+  check_codes<fb::fp8_e3m4>();
+}
+
 // Weights of 4 bits end at a guard page, scales too.
 const guard_page::buffer code_memory(1 << 18), scale_memory(1 << 18);
 

@@ -33,6 +33,8 @@ struct gemv_problem {
   std::size_t depth;
   /// What has to be subtracted from the sums of a row (integers).
   acc_type surplus[few_rows];
+  /// What sums have to be multiplied with (floats): 1 or 2^Lanes::exponent.
+  acc_type factor;
   /// As in `gemm_problem`, with tiles of few_rows x Lanes::nr.
   void (*store)(const void* output, const acc_type* tile, std::size_t row, std::size_t col,
                 std::size_t rows, std::size_t cols);
@@ -70,6 +72,8 @@ struct gemv_kernel {
       const default_control_word<Isa> scope;
       for (std::size_t i = 0; i < chunks * p.m * nr; ++i) acc[i] = 0;
       for (std::size_t d = 0; d < p.k; d += depth_step) add_block(p, begin, end, d, acc);
+      if (Lanes::exponent != 0 && p.factor != 1)
+        for (std::size_t i = 0; i < chunks * p.m * nr; ++i) acc[i] *= p.factor;
     }
     for (std::size_t c = 0; c < chunks; ++c) {
       acc_type* const tile = acc + c * p.m * nr;
@@ -263,7 +267,8 @@ struct gemv_kernel {
       }
     }
     for (std::size_t i = 0; i < p.m; ++i)
-      for (std::size_t q = 0; q < Outputs; ++q) dst[i * nr + q] = total(sum[i][q]);
+      for (std::size_t q = 0; q < Outputs; ++q)
+        dst[i * nr + q] = Lanes::exponent == 0 ? total(sum[i][q]) : total(sum[i][q]) * p.factor;
   }
 
   template <std::size_t Outputs, bool IsFar>
@@ -390,7 +395,8 @@ class gemv_driver {
     const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % alignment;
     unsigned char* const base = workspace + (alignment - misaligned) % alignment;
     const right b_source = matrix_traits<Right>::source(b);
-    gemv_problem<lanes> problem{a.rows(), n, a.cols(), &b_source, nullptr, 0, {}, store, output};
+    gemv_problem<lanes> problem{a.rows(), n,  a.cols(),    &b_source, nullptr,
+                                0,        {}, acc_type{1}, store,     output};
     decode(matrix_traits<Left>::source(a), problem, reinterpret_cast<a_type*>(base));
     if constexpr (unit_of_nibbles > 1) {
       using reader = nibble_reader<matrix>;
@@ -454,6 +460,22 @@ class gemv_driver {
     }
     for (std::size_t i = 0; i < m; ++i)
       for (std::size_t l = k; l < depth; ++l) dst[i * depth + l] = a_type{};
+    if constexpr (lanes::exponent != 0) {
+      // Elements of A take B's power of two, exactly, unless one of them is too large.
+      constexpr std::uint32_t bound = static_cast<std::uint32_t>(254 - lanes::exponent) << 23;
+      constexpr float power = static_cast<float>(1 << lanes::exponent);
+      const default_control_word<Isa> scope;
+      bool fits = true;
+      for (std::size_t i = 0; i < m * depth; ++i) {
+        const std::uint32_t magnitude = bit_cast<std::uint32_t>(dst[i]) & 0x7fffffff;
+        fits &= magnitude < bound || magnitude >= 0x7f800000;
+      }
+      if (fits) {
+        for (std::size_t i = 0; i < m * depth; ++i) dst[i] *= power;
+      } else {
+        problem.factor = power;
+      }
+    }
     if constexpr (std::is_integral_v<acc_type>) {
       for (std::size_t i = 0; i < m; ++i) {
         std::uint32_t sum = 0;

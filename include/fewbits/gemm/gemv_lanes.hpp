@@ -23,6 +23,7 @@ namespace detail {
 //   load(src, b)               4 * lanes * kr consecutive elements of B;
 //   load_rows(src, stride, b)  `nr` elements of each of kr rows of B, `stride` bytes apart: the kr of a
 //                              column in a lane, the columns in the order of `column(position)`;
+//   exponent                   loaded elements of B are 2^-exponent of what they are;
 //   load_a(src), spread(src)   a vector of A's elements; kr elements in every lane;
 //   multiply_add(sum, a, b).
 
@@ -31,6 +32,7 @@ struct gemv_floats {
   using a_type = Number;
   using acc_type = Number;
   static constexpr std::size_t lanes = Lanes, kr = 1, nr = 4 * lanes;
+  static constexpr int exponent = 0;
   typedef Number sums __attribute__((vector_size(sizeof(Number) * Lanes)));
   using factors = sums;
 
@@ -49,6 +51,54 @@ template <isa Isa>
 inline constexpr std::size_t gemv_fp32_lanes =
     vec<Isa>::lanes < 4 ? 4 : static_cast<std::size_t>(vec<Isa>::lanes);
 
+/// 8-bit formats whose codes, moved, are FP16 codes of the numbers times 2^(bias - 15), and an instruction
+/// that reads FP16.
+template <class Element, isa Isa>
+concept moved_half =
+    scaled_half_element<Element> && Element::format.bits() == 8 && Element::format.bias <= 15 &&
+    vec<Isa>::lanes >= 8 && requires(const unsigned char* src) { vec<Isa>::load_half(src); };
+
+/// Four vectors of FP32 from such codes. The halves go through memory: that spares the instructions that
+/// take registers apart.
+template <class Element, isa Isa>
+struct moved_half_loader {
+  using ops = vec<Isa>;
+  static constexpr float_format format = Element::format;
+  static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+  static constexpr int shift = 10 - format.mantissa_bits;
+
+  /// Whether any of 4 * lanes codes is one that does not only move.
+  FEWBITS_INLINE static bool has_special(const unsigned char* src) {
+    constexpr std::uint32_t tops = 0x80808080, rest = 0x7f7f7f7f, ones = 0x01010101;
+    const auto x = ops::load32(src);
+    if constexpr (shift == 8) {
+      return false;
+    } else if constexpr (format.nan == nan_encoding::negative_zero) {
+      // Some code is 0x80: but for their top bits, zero bytes do not reach 0x80.
+      const auto y = ops::xor_(x, ops::set(tops));
+      const auto sum = ops::or_(ops::add(ops::and_(y, ops::set(rest)), ops::set(rest)), y);
+      return !ops::all(ops::equal(ops::and_(sum, ops::set(tops)), ops::set(tops)));
+    } else {
+      constexpr std::uint32_t more = 0x7f - low32(format.max_finite_code());
+      const auto sum = ops::add(ops::and_(x, ops::set(rest)), ops::set(more * ones));
+      return !ops::all(ops::equal(ops::and_(sum, ops::set(tops)), ops::set(0)));
+    }
+  }
+  template <bool ThroughMemory>
+  FEWBITS_INLINE static void load(const unsigned char* src, typename ops::u32 (&x)[4]) {
+    constexpr std::uint16_t kept =
+        shift == 8 ? 0xffff
+                   : static_cast<std::uint16_t>(0x8000U | low32(format.magnitude_mask()) << shift);
+    alignas(64) unsigned char halves[8 * lanes];
+    // The sign, extended, reaches the top bit whatever the shift is.
+    byte_mover<Isa>::template move<shift, kept>(src, halves);
+    byte_mover<Isa>::template move<shift, kept>(src + 2 * lanes, halves + 4 * lanes);
+    if constexpr (ThroughMemory) __asm__("" : "+m"(halves));
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) x[v] = ops::load_half(halves + v * 2 * lanes);
+  }
+};
+
 /// FP32; elements of B are of any type that `lane_step` reads.
 template <class Element, isa Isa>
 struct gemv_fp32 : gemv_floats<float, gemv_fp32_lanes<Isa>> {
@@ -58,6 +108,39 @@ struct gemv_fp32 : gemv_floats<float, gemv_fp32_lanes<Isa>> {
   using source = lane_source<std::conditional_t<std::is_same_v<Element, float>, fp32, Element>,
                              fp32, cast_policy{}, Isa>;
 
+  FEWBITS_INLINE static constexpr int exponent_of_loads() {
+    if constexpr (moved_half<Element, Isa>) {
+      return 15 - Element::format.bias;
+    } else {
+      return 0;
+    }
+  }
+  static constexpr int exponent = exponent_of_loads();
+
+  template <bool ThroughMemory>
+  FEWBITS_INLINE static void load_moved(const unsigned char* src, factors (&b)[4]) {
+    typename vec<Isa>::u32 x[4];
+    if (__builtin_expect(moved_half_loader<Element, Isa>::has_special(src), 0)) {
+      source::load_all(src, x);
+      constexpr float unit = 1 / static_cast<float>(1 << exponent);
+      FEWBITS_UNROLL
+      for (std::size_t v = 0; v < 4; ++v) b[v] = bit_cast<factors>(x[v]) * unit;
+    } else {
+      moved_half_loader<Element, Isa>::template load<ThroughMemory>(src, x);
+      FEWBITS_UNROLL
+      for (std::size_t v = 0; v < 4; ++v) b[v] = bit_cast<factors>(x[v]);
+    }
+  }
+  FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4])
+    requires moved_half<Element, Isa>
+  {
+    load_moved<true>(src, b);
+  }
+  FEWBITS_INLINE static void load_rows(const unsigned char* src, std::size_t, factors (&b)[4])
+    requires moved_half<Element, Isa>
+  {
+    load_moved<false>(src, b);
+  }
   FEWBITS_INLINE static void load(const unsigned char* src, factors (&b)[4])
     requires(std::is_same_v<Element, std::int8_t> && requires { vec<Isa>::load8_signed(src); })
   {
@@ -117,6 +200,7 @@ struct gemv_int8 {
   using sums = typename op::words;
   using factors = sums;
   static constexpr std::size_t lanes = op::lanes, kr = 4, nr = 4 * lanes;
+  static constexpr int exponent = 0;
 
   FEWBITS_INLINE static factors load_a(const Left* src) {
     factors x;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// `byte_dot`: dot products of bytes in vectors, exact, and in plain C++.
+// `byte_dot`: dot products of bytes in vectors, exact, and in plain C++; `byte_mover`: bytes to shifted words.
 #pragma once
 
 #include <fewbits/config.hpp>
@@ -62,6 +62,13 @@ struct byte_dot {
     rows[2] = low_pairs(high01, high23);
     rows[3] = high_pairs(high01, high23);
   }
+};
+
+/// Specialised where `is_available`: `move<Shift, Kept>(src, dst)` widens as many signed bytes as fill a
+/// register to 16 bits, shifts them to the left and keeps some bits. `vec` reads halves there.
+template <isa Isa>
+struct byte_mover {
+  static constexpr bool is_available = false;
 };
 
 }  // namespace FEWBITS_ABI

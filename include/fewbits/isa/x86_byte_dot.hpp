@@ -44,6 +44,21 @@ struct byte_dot<Isa> {
   }
 };
 
+template <isa Isa>
+  requires has_avx2<Isa>
+struct byte_mover<Isa> {
+  static constexpr bool is_available = true;
+
+  template <int Shift, std::uint16_t Kept>
+  FEWBITS_INLINE static void move(const unsigned char* src, unsigned char* dst) {
+    const __m256i wide =
+        _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(src)));
+    const __m256i kept = _mm256_set1_epi16(static_cast<std::int16_t>(Kept));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst),
+                        _mm256_and_si256(_mm256_slli_epi16(wide, Shift), kept));
+  }
+};
+
 #if defined(__AVX512F__) && defined(__AVX512BW__)
 template <isa Isa>
   requires has_avx512<Isa>
@@ -72,6 +87,20 @@ struct byte_dot<Isa> {
     rows[1] = out(_mm512_unpackhi_epi16(low01, low23));
     rows[2] = out(_mm512_unpacklo_epi16(high01, high23));
     rows[3] = out(_mm512_unpackhi_epi16(high01, high23));
+  }
+};
+
+template <isa Isa>
+  requires has_avx512<Isa>
+struct byte_mover<Isa> {
+  static constexpr bool is_available = true;
+
+  template <int Shift, std::uint16_t Kept>
+  FEWBITS_INLINE static void move(const unsigned char* src, unsigned char* dst) {
+    const __m512i wide =
+        _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(src)));
+    const __m512i kept = _mm512_set1_epi16(static_cast<std::int16_t>(Kept));
+    _mm512_storeu_si512(dst, _mm512_and_si512(_mm512_slli_epi16(wide, Shift), kept));
   }
 };
 #endif
