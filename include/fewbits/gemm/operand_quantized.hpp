@@ -11,6 +11,7 @@
 #include <fewbits/quantize/affine.hpp>
 #include <fewbits/quantize/block_kernel.hpp>
 #include <fewbits/quantize/codebook.hpp>
+#include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/ggml.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/block_span.hpp>
@@ -152,19 +153,57 @@ struct row_decoder<quantized_matrix<Codes, Parameters>, Isa> {
 };
 
 template <class Format, isa Isa>
-struct row_decoder<block_span<Format>, Isa>
-    : block_rows<block_span<Format>, row_decoder<block_span<Format>, Isa>> {
+struct row_decoder<block_span<Format>, Isa> {
   using format = std::remove_const_t<Format>;
   static constexpr std::size_t size = format::block_size;
   static constexpr std::size_t width =
       static_cast<std::size_t>(packed_bits<typename format::element_type>);
   static constexpr std::size_t unit = size * width % 8 == 0 ? size : 8 * size;
+  /// Elements from which on the kernel for whole rows is faster.
+  static constexpr std::size_t many = 256;
+
+  static void run(const block_span<Format>& blocks, std::size_t row, std::size_t begin, float* dst,
+                  std::size_t count) {
+    if constexpr (is_basic_float<typename format::element_type>)
+      if (count < many) return decode_few(blocks, row, begin, dst, count);
+    block_rows<block_span<Format>, row_decoder>::run(blocks, row, begin, dst, count);
+  }
 
   FEWBITS_NOINLINE static void decode(const block_span<Format>& blocks, std::size_t row,
                                       std::size_t first, std::size_t count, float* dst) {
     block_kernel<format, scale_rule::floor, Isa>::decode(
         blocks.row_elements(row).data() + first / unit * (unit * width / 8),
         blocks.row_scales(row) + first / size, count, blocks.tensor_scale(), dst);
+  }
+
+ private:
+  /// Elements converted, then multiplied block by block.
+  static void decode_few(const block_span<Format>& blocks, std::size_t row, std::size_t begin,
+                         float* dst, std::size_t count) {
+    using ops = float_lanes<Isa>;
+    constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
+    unsigned char* const bytes = reinterpret_cast<unsigned char*>(dst);
+    run_kernel<typename format::element_type, static_cast<int>(width), fp32, 32, cast_policy{},
+               Isa>::run(blocks.row_elements(row).data(), begin, bytes, 0, count);
+    const default_control_word<Isa> control_word;
+    const std::uint32_t tensor = bit_cast<std::uint32_t>(blocks.tensor_scale()) & 0x7fffffffU;
+    for (std::size_t i = 0; i < count;) {
+      const std::size_t rest = size - (begin + i) % size;
+      const std::size_t end = count - i < rest ? count : i + rest;
+      const auto scale = blocks.row_scales(row)[(begin + i) / size];
+      const bool is_nan = !is_finite_scale(scale) || tensor >= fp32_infinity;
+      const std::uint32_t factor = bit_cast<std::uint32_t>(static_cast<float>(scale));
+      const auto scaled = [&](auto with, auto x) {
+        using one = decltype(with);
+        x = one::multiply_floats(x, one::set(factor));
+        if constexpr (format::has_tensor_scale) x = one::multiply_floats(x, one::set(tensor));
+        return is_nan ? one::set(fp32_nan) : x;
+      };
+      for (; end - i >= lanes; i += lanes)
+        ops::store32(bytes + 4 * i, scaled(ops{}, ops::load32(bytes + 4 * i)));
+      for (; i < end; ++i)
+        one_float::store32(bytes + 4 * i, scaled(one_float{}, one_float::load32(bytes + 4 * i)));
+    }
   }
 };
 
