@@ -13,7 +13,11 @@
 //   fb::block_span<const fb::mxfp4> W{elements, scales, n, k};
 //   fb::codebook_matrix W{codes, fb::nf4, scales, n, k};
 //   fb::ggml_matrix<fb::ggml_format::q4_0> W{blocks, n, k};
+// and by name with less precise, faster arithmetic:
 //   fb::gemm(fb::rounded_to<fb::bf16>(X), fb::transposed(W8), Y);   FP32 by FP8 in the BF16 unit
+//   fb::gemm(fb::dynamic_rows(X), fb::transposed(W), Y);            X to INT8 row by row, INT8 products
+//   const auto packed = fb::pack_dynamic(fb::transposed(W), memory);
+//   fb::gemm(fb::dynamic_rows(X), packed, Y);                       the same, W packed once
 #pragma once
 
 #include <fewbits/convert.hpp>

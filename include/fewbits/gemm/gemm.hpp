@@ -78,10 +78,13 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 /// C = epilogue(A B).
 ///
 /// Shapes:    A is m x k, B is k x n, C is m x n; any of m, n, k may be 0 (k = 0 gives sums of zero).
-///            A and B are `matrix_view` or `transposed(matrix_view)`, C is a `matrix_view` that
-///            overlaps neither.
+///            A and B are, as they are or `transposed`: a `matrix_view` or `packed_matrix_view` of any
+///            float format or integers of at most 8 bits, a `quantized_matrix`, `block_span`,
+///            `codebook_matrix` or `ggml_matrix`. C is a `matrix_view` that overlaps neither.
 /// Arithmetic: the cheapest that holds both element types exactly: 8-bit integers, BF16 where the
-///            instruction set has a unit for it, FP32, FP64. Integer sums are exact while they fit
+///            instruction set has a unit for it, FP32, FP64. Numbers with scales are FP32, with the
+///            bits of `dequantize`; for other arithmetic see `rounded_to` and `dynamic_rows`, and for two
+///            affine matrices gemm_affine.hpp. Integer sums are exact while they fit
 ///            32 bits, which k <= 33025 guarantees for uint8 by uint8, k <= 65793 for uint8 by int8 and
 ///            k <= 131071 for int8 by int8. FP32 and BF16
 ///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
