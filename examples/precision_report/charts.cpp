@@ -40,7 +40,7 @@ std::string error_chart(const report& all) {
   constexpr double row_height = 36;
   constexpr double top = 8;
   std::vector<const format_row*> rows;
-  double tallest = 0;
+  double tallest = 1e-9;
   for (const format_row& row : all.formats) {
     if (row.errors.exact > 0.9999) continue;
     rows.push_back(&row);
@@ -76,7 +76,8 @@ std::string error_chart(const report& all) {
     }
     const double noise = std::clamp(x(-row.sqnr / 20), x.low, x.high);
     picture.line(noise, base - row_height + 6, noise, base, "marker");
-    picture.label(840, base - 17, text("%.1f dB", row.sqnr), "t strong");
+    picture.label(840, base - 17, row.sqnr_text() + (std::isinf(row.sqnr) ? "" : " dB"),
+                  "t strong");
     if (row.errors.exact >= 0.0005)
       picture.label(840, base - 4, text("%.1f%% without error", 100 * row.errors.exact),
                     "t small muted");
@@ -93,8 +94,8 @@ std::string number_line_chart(const report& all) {
   svg picture(page_width, bottom + 48,
               "The numbers of narrow formats between minus and plus their largest, under a "
               "histogram of the weights");
-  const double tallest =
-      *std::max_element(std::begin(all.weight_shares.share), std::end(all.weight_shares.share));
+  const double tallest = std::max(1e-9, *std::max_element(std::begin(all.weight_shares.share),
+                                                          std::end(all.weight_shares.share)));
   constexpr int bins = weight_histogram::bins;
   for (int i = 0; i < bins; ++i) {
     const double height = histogram_height * all.weight_shares.share[i] / tallest;

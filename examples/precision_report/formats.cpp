@@ -137,22 +137,16 @@ constexpr form forms_table[] = {
 struct examiner::sums {
   std::uint64_t codes = 0;
   std::uint64_t scales = 0;
-  double count = 0;
-  double signal = 0;
   double noise = 0;
   double largest = 0;
   double exact = 0;
   double octaves[error_histogram::bins]{};
 
   void add(float from, float to, float per_rms) {
-    const float x = std::fabs(from);
-    if (!(x <= std::numeric_limits<float>::max())) return;
+    if (!std::isfinite(from)) return;
     float error = std::fabs(to - from);
-    if (!(error <= std::numeric_limits<float>::max()))
-      error = std::numeric_limits<float>::infinity();
+    if (std::isnan(error)) error = std::numeric_limits<float>::infinity();
     const double wide = static_cast<double>(error);
-    count += 1;
-    signal += static_cast<double>(x) * static_cast<double>(x);
     noise += wide * wide;
     largest = std::max(largest, wide);
     if (error == 0) {
@@ -171,59 +165,67 @@ examiner::~examiner() = default;
 
 std::size_t examiner::forms() { return std::size(forms_table); }
 
-void examiner::add(matrix x, std::size_t form, fb::matrix_view<float> back) {
-  const footprint its = forms_table[form].run(x, back);
-  sums& to = sums_[form];
-  to.codes += its.codes;
-  to.scales += its.scales;
-  double squares = 0;
-  const std::size_t count = count_of(x);
-  for (std::size_t i = 0; i < count; ++i)
-    if (std::isfinite(x.data()[i]))
-      squares += static_cast<double>(x.data()[i]) * static_cast<double>(x.data()[i]);
-  const double rms = std::sqrt(squares / static_cast<double>(count));
-  const float per_rms = rms > 0 ? static_cast<float>(1 / rms) : 1;
-  for (std::size_t i = 0; i < count; ++i) to.add(x.data()[i], back.data()[i], per_rms);
-}
-
 void examiner::add(matrix x) {
   back_.resize(std::max(back_.size(), count_of(x)));
+  const double rms = add_weights(x);
   for (std::size_t form = 0; form < forms(); ++form)
-    add(x, form, {back_.data(), x.rows(), x.cols()});
-  add_weights(x);
+    add(x, rms, form, {back_.data(), x.rows(), x.cols()});
 }
 
-void examiner::add_weights(matrix x) {
+void examiner::add(matrix x, double rms, std::size_t form, fb::matrix_view<float> back) {
+  const footprint its = forms_table[form].run(x, back);
+  sums to = sums_[form];
+  to.codes += its.codes;
+  to.scales += its.scales;
+  const float per_rms = rms > 0 ? static_cast<float>(1 / rms) : 1;
+  const std::size_t count = count_of(x);
+  for (std::size_t i = 0; i < count; ++i) to.add(x.data()[i], back.data()[i], per_rms);
+  sums_[form] = to;
+}
+
+double examiner::add_weights(matrix x) {
+  double count = 0;
+  double squares = 0;
   float largest = 0;
-  for (std::size_t i = 0; i < count_of(x); ++i)
-    if (std::isfinite(x.data()[i])) largest = std::max(largest, std::fabs(x.data()[i]));
-  if (largest == 0) return;
   for (std::size_t i = 0; i < count_of(x); ++i) {
-    if (!std::isfinite(x.data()[i])) continue;
-    const float place = (x.data()[i] / largest + 1) / 2 * (weight_histogram::bins - 1);
-    weights_.share[static_cast<int>(std::lround(place))] += 1;
-    weight_count_ += 1;
+    const float value = x.data()[i];
+    if (!std::isfinite(value)) continue;
+    count += 1;
+    squares += static_cast<double>(value) * static_cast<double>(value);
+    largest = std::max(largest, std::fabs(value));
   }
+  stored_count_ += static_cast<double>(count_of(x));
+  weight_count_ += count;
+  signal_ += squares;
+  for (std::size_t i = 0; i < count_of(x); ++i) {
+    const float value = x.data()[i];
+    if (!std::isfinite(value)) continue;
+    const float place = largest == 0 ? 0 : value / largest;
+    weights_.share[std::lround((place + 1) / 2 * (weight_histogram::bins - 1))] += 1;
+  }
+  return count == 0 ? 0 : std::sqrt(squares / count);
 }
 
 std::vector<format_row> examiner::rows() const {
   std::vector<format_row> result;
+  const double finite = std::max(1.0, weight_count_);
   for (std::size_t i = 0; i < forms(); ++i) {
     const form& how = forms_table[i];
     const sums& all = sums_[i];
-    format_row row{.name = how.name,
-                   .scale = how.scale,
-                   .bits = how.bits,
-                   .codes = all.codes,
-                   .scales = all.scales,
-                   .bits_per_weight = 8 * static_cast<double>(all.codes + all.scales) / all.count,
-                   .sqnr = 10 * std::log10(all.signal / all.noise),
-                   .largest_error = all.largest,
-                   .errors = {},
-                   .predicted = {}};
-    row.errors.exact = all.exact / all.count;
+    format_row row{
+        .name = how.name,
+        .scale = how.scale,
+        .bits = how.bits,
+        .codes = all.codes,
+        .scales = all.scales,
+        .bits_per_weight = 8 * static_cast<double>(all.codes + all.scales) / stored_count_,
+        .sqnr = all.noise == 0 ? HUGE_VAL : 10 * std::log10(signal_ / all.noise),
+        .largest_error = all.largest,
+        .errors = {},
+        .predicted = {}};
+    row.errors.exact = all.exact / finite;
     for (int bin = 0; bin < error_histogram::bins; ++bin)
-      row.errors.share[bin] = all.octaves[bin] / all.count;
+      row.errors.share[bin] = all.octaves[bin] / finite;
     result.push_back(row);
   }
   return result;
@@ -251,10 +253,12 @@ report report_on_network(const digits_file& data) {
   const digits test = data.test();
   const std::vector<std::size_t> before = predict(net, test.images);
   examiner all;
+  const double hidden_rms = all.add_weights(exact.hidden.matrix());
+  const double output_rms = all.add_weights(exact.output.matrix());
   std::vector<prediction> predictions;
   for (std::size_t form = 0; form < examiner::forms(); ++form) {
-    all.add(exact.hidden.matrix(), form, net.hidden.matrix());
-    all.add(exact.output.matrix(), form, net.output.matrix());
+    all.add(exact.hidden.matrix(), hidden_rms, form, net.hidden.matrix());
+    all.add(exact.output.matrix(), output_rms, form, net.output.matrix());
     const std::vector<std::size_t> after = predict(net, test.images);
     int right = 0;
     int changed = 0;
@@ -264,8 +268,6 @@ report report_on_network(const digits_file& data) {
     }
     predictions.push_back({100.0 * right / static_cast<double>(after.size()), changed});
   }
-  all.add_weights(exact.hidden.matrix());
-  all.add_weights(exact.output.matrix());
 
   report result{};
   result.has_network = true;

@@ -2,7 +2,6 @@
 // The report as a page of HTML: one file, nothing loaded from elsewhere, light or dark as the reader's
 // system is.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "charts.hpp"
@@ -92,12 +91,10 @@ std::string cell(const std::string& content) { return "<td>" + content + "</td>"
 std::string formats_table(const report& all) {
   std::string rows;
   for (const format_row& row : all.formats) {
-    const bool is_exact = std::isinf(row.sqnr) && row.sqnr > 0;
     rows += "<tr>" + cell(row.name) + text("<td class=\"left\">%s</td>", row.scale) +
             cell(text("%.2f", row.bits_per_weight)) +
             cell(text("%llu", static_cast<unsigned long long>(row.bytes()))) +
-            cell(is_exact ? "exact" : text("%.1f", row.sqnr)) +
-            cell(is_exact ? "0" : text("%.2g", row.largest_error));
+            cell(row.sqnr_text()) + cell(text("%.2g", row.largest_error));
     if (row.predicted)
       rows +=
           cell(text("%.2f", row.predicted->accuracy)) + cell(text("%d", row.predicted->changed));

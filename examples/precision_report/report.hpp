@@ -46,12 +46,13 @@ struct format_row {
   std::uint64_t codes;     ///< bytes
   std::uint64_t scales;    ///< bytes
   double bits_per_weight;  ///< scales included
-  double sqnr;             ///< dB; infinite without error
+  double sqnr;             ///< dB; infinite without error, or with errors that are
   double largest_error;
   error_histogram errors;
   std::optional<prediction> predicted;
 
   [[nodiscard]] std::uint64_t bytes() const { return codes + scales; }
+  [[nodiscard]] std::string sqnr_text() const;  ///< "exact", "73.2", "lost"
 };
 
 /// Where a format's numbers lie.
@@ -139,10 +140,10 @@ class examiner {
 
   /// Stores x in every way.
   void add(matrix x);
-  /// Stores x in way `form` only; `back` becomes what is read back.
-  void add(matrix x, std::size_t form, fb::matrix_view<float> back);
-  /// Counts weights for the histogram of them.
-  void add_weights(matrix x);
+  /// Stores x in way `form` only; `back` becomes what is read back. `rms` is what `add_weights` said.
+  void add(matrix x, double rms, std::size_t form, fb::matrix_view<float> back);
+  /// Counts weights, once, and returns their root mean square.
+  double add_weights(matrix x);
 
   [[nodiscard]] static std::size_t forms();
   [[nodiscard]] std::vector<format_row> rows() const;
@@ -153,7 +154,9 @@ class examiner {
   std::vector<sums> sums_;
   std::vector<float> back_;
   weight_histogram weights_{};
-  double weight_count_ = 0;
+  double weight_count_ = 0;  // finite ones
+  double stored_count_ = 0;
+  double signal_ = 0;
 };
 
 /// The weights of a network of two layers, trained on `data`, in every format: all of the report that

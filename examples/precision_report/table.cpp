@@ -25,6 +25,13 @@ void print_step(double speed, double above) {
 
 }  // namespace
 
+std::string format_row::sqnr_text() const {
+  if (std::isinf(sqnr)) return sqnr > 0 ? "exact" : "lost";
+  char digits[32];
+  std::snprintf(digits, sizeof(digits), "%.1f", sqnr);
+  return digits;
+}
+
 void print_formats(const report& all) {
   std::printf("%-12s %-15s %8s %12s %7s %10s", "stored as", "scale", "bits/w.", "bytes", "SQNR dB",
               "max error");
@@ -33,11 +40,7 @@ void print_formats(const report& all) {
   for (const format_row& row : all.formats) {
     std::printf("%-12s %-15s %8.3f %12llu", row.name, row.scale, row.bits_per_weight,
                 static_cast<unsigned long long>(row.bytes()));
-    if (std::isinf(row.sqnr) && row.sqnr > 0) {
-      std::printf(" %7s %10s", "exact", "0");
-    } else {
-      std::printf(" %7.1f %10.2g", row.sqnr, row.largest_error);
-    }
+    std::printf(" %7s %10.2g", row.sqnr_text().c_str(), row.largest_error);
     if (row.predicted) std::printf(" %7.2f %4d", row.predicted->accuracy, row.predicted->changed);
     std::printf("\n");
   }

@@ -3,7 +3,9 @@
 #include <fewbits/convert.hpp>
 #include <fewbits/io/safetensors.hpp>
 
+#include <cstdio>
 #include <stdexcept>
+#include <unistd.h>
 
 #include "report.hpp"
 
@@ -44,6 +46,7 @@ report report_on_file(const std::string& path) {
   report result{};
   std::size_t matrices = 0;
   std::vector<float> values;
+  const bool is_watched = isatty(STDERR_FILENO) != 0;
   for (const fb::stored_tensor& tensor : file) {
     // A convolution's weights are a matrix too: a row an output.
     if (tensor.shape().size() >= 2 && tensor.size() != 0 && read(tensor, values)) {
@@ -51,9 +54,11 @@ report report_on_file(const std::string& path) {
       all.add({values.data(), rows, values.size() / rows});
       result.weights += values.size();
       ++matrices;
+      if (is_watched) std::fprintf(stderr, "\r%zu matrices", matrices);
     }
     file.release(tensor);
   }
+  if (is_watched) std::fprintf(stderr, "\n");
   if (matrices == 0)
     throw std::runtime_error(path + " has no matrix of F64, F32, F16 or BF16 numbers");
   result.source =
