@@ -9,6 +9,7 @@
 // finding does not hold.
 #include <fewbits/training.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
@@ -24,10 +25,11 @@ namespace {
 using namespace demo;
 
 constexpr std::size_t batch_size = 100;
-constexpr int shown[] = {1, 5, 10, 20, 40};
+/// When the loss is measured; the last one ends a run.
+const std::vector<int> often = {1, 5, 10, 20, 35}, twice = {1, 12};
 
 struct run {
-  std::vector<double> losses;  ///< on the digits of training, after each epoch
+  std::vector<double> losses;  ///< on the digits of training, after some epochs
   double accuracy = 0;         ///< on those of the test, in percent
   double lost = 0;  ///< percent of the first gradient's numbers that are 0, but not in FP32
   int skipped = 0;  ///< steps with an overflow
@@ -37,25 +39,26 @@ struct run {
 /// `pass` is how gradients are computed, `keeper` how weights are kept. The loss is divided by
 /// `divisor`, as if so many gradients were added up before a step, and the gradient multiplied by it.
 template <class Pass, class Keeper>
-run train(Pass pass, Keeper keeper, const digits_file& file, int epochs, float divisor = 1,
-          fb::loss_scaler scaler = fb::loss_scaler::constant(1)) {
+run train(Pass pass, Keeper keeper, const digits_file& file, const std::vector<int>& epochs,
+          float divisor = 1, fb::loss_scaler scaler = fb::loss_scaler::constant(1)) {
   const digits data = file.train();
   run result;
   tensors<typename Pass::gradient> gradient;
   tensors<float> sharp, first_gradient;
   plain_pass<float>()(rounded<float>(keeper.weights()), slice(data, 0, batch_size), 1,
                       first_gradient);
-  for (int epoch = 0; epoch < epochs; ++epoch) {
+  for (int epoch = 1; epoch <= epochs.back(); ++epoch) {
     for (std::size_t first = 0; first + batch_size <= data.labels.size(); first += batch_size) {
       const float factor = scaler.scale() / divisor;
       pass(keeper.weights(), slice(data, first, batch_size), factor, gradient);
       const bool found = unscale(gradient, factor, sharp);
-      if (epoch == 0 && first == 0) result.lost = percent_lost(sharp, first_gradient);
+      if (epoch == 1 && first == 0) result.lost = percent_lost(sharp, first_gradient);
       if (!found) keeper.step(sharp);
       result.skipped += found ? 1 : 0;
       scaler.update(found);
     }
-    result.losses.push_back(mean_loss(keeper.weights(), data));
+    if (std::count(epochs.begin(), epochs.end(), epoch) != 0)
+      result.losses.push_back(mean_loss(keeper.weights(), data));
   }
   result.accuracy = percent_right(keeper.weights(), file.test());
   result.scale = scaler.scale();
@@ -64,8 +67,7 @@ run train(Pass pass, Keeper keeper, const digits_file& file, int epochs, float d
 
 void print(const char* name, const run& of) {
   std::printf("  %-34s", name);
-  for (const int epoch : shown)
-    std::printf(" %7.4f", of.losses[static_cast<std::size_t>(epoch) - 1]);
+  for (const double loss : of.losses) std::printf(" %7.4f", loss);
   std::printf("   %6.2f %%\n", of.accuracy);
 }
 
@@ -80,32 +82,33 @@ bool same_loss(const run& a, const run& b, double tolerance) {
 
 bool compare_formats(const digits_file& file, const tensors<float>& first) {
   std::printf("Loss after epoch                    ");
-  for (const int epoch : shown) std::printf(" %7d", epoch);
+  for (const int epoch : often) std::printf(" %7d", epoch);
   std::printf("   digits recognized\n");
-  const run fp32 = train(plain_pass<float>(), sharp_keeper<float>(first), file, 40);
+  const run fp32 = train(plain_pass<float>(), sharp_keeper<float>(first), file, often);
   print("FP32", fp32);
-  const run fp16 =
-      train(plain_pass<fb::fp16>(), sharp_keeper<fb::fp16>(first), file, 40, 1, fb::loss_scaler());
+  const run fp16 = train(plain_pass<fb::fp16>(), sharp_keeper<fb::fp16>(first), file, often, 1,
+                         fb::loss_scaler());
   print("FP16, FP32 master weights, scaler", fp16);
-  const run bf16 = train(plain_pass<fb::bf16>(), sharp_keeper<fb::bf16>(first), file, 40);
+  const run bf16 = train(plain_pass<fb::bf16>(), sharp_keeper<fb::bf16>(first), file, often);
   print("BF16, FP32 master weights", bf16);
-  const run eight = train(plain_pass<fb::bf16>(), blockwise_keeper(first), file, 40);
+  const run eight = train(plain_pass<fb::bf16>(), blockwise_keeper(first), file, often);
   print("BF16, FP32 weights, 8-bit moments", eight);
-  const run fp8 = train(fp8_pass(), sharp_keeper<float>(first), file, 40);
+  const run fp8 = train(fp8_pass(), sharp_keeper<float>(first), file, often);
   print("FP8, delayed scales, FP32 weights", fp8);
-  const run nearest = train(plain_pass<fb::bf16>(), nearest_keeper(first), file, 40);
+  const run nearest = train(plain_pass<fb::bf16>(), nearest_keeper(first), file, often);
   print("BF16 weights, to nearest", nearest);
-  const run stochastic = train(plain_pass<fb::bf16>(), stochastic_keeper(first), file, 40);
+  const run stochastic = train(plain_pass<fb::bf16>(), stochastic_keeper(first), file, often);
   print("BF16 weights, stochastic rounding", stochastic);
-  const run kahan = train(plain_pass<fb::bf16>(), kahan_keeper(first), file, 40);
+  const run kahan = train(plain_pass<fb::bf16>(), kahan_keeper(first), file, often);
   print("BF16 weights, Kahan's compensation", kahan);
   std::printf("\n");
 
   bool holds = true;
   holds &= check(same_loss(fp16, fp32, 0.01) && same_loss(bf16, fp32, 0.02),
                  "with FP32 master weights, FP16 ends within 1 % of FP32's loss, BF16 within 2 %");
-  holds &= check(same_loss(eight, fp32, 0.06) && std::fabs(eight.accuracy - fp32.accuracy) < 1.5,
-                 "with Adam's moments in 8 bits, within 6 %, and 1.5 points of the accuracy");
+  holds &=
+      check(same_loss(eight, fp32, 0.06) && eight.accuracy > fp32.accuracy - 1.5,
+            "with Adam's moments in 8 bits, within 6 %, and no more than 1.5 points less right");
   holds &=
       check(same_loss(fp8, fp32, 0.1) && std::fabs(fp8.accuracy - fp32.accuracy) < 1.5,
             "FP8 with a scale a tensor ends within 10 % of it, and 1.5 points of the accuracy");
@@ -169,13 +172,13 @@ bool compare_scaling(const digits_file& file, const tensors<float>& first) {
   std::printf(
       "\nLoss divided by              lost gradients     loss   recognized  skipped  scale\n");
   const auto of_fp16 = [&](int power, const fb::loss_scaler& scaler, const char* name) {
-    const run found = train(plain_pass<fb::fp16>(), sharp_keeper<fb::fp16>(first), file, 20,
+    const run found = train(plain_pass<fb::fp16>(), sharp_keeper<fb::fp16>(first), file, twice,
                             std::ldexp(1.0f, power), scaler);
     print(name, found, power);
     return found;
   };
   const auto of_bf16 = [&](int power) {
-    const run found = train(plain_pass<fb::bf16>(), sharp_keeper<fb::bf16>(first), file, 20,
+    const run found = train(plain_pass<fb::bf16>(), sharp_keeper<fb::bf16>(first), file, twice,
                             std::ldexp(1.0f, power));
     print("BF16", found, power);
     return found;
@@ -196,7 +199,9 @@ bool compare_scaling(const digits_file& file, const tensors<float>& first) {
   bool holds = true;
   holds &= check(lost.lost > plain.lost + 30 && all_lost.lost > 99.9,
                  "FP16 gradients underflow: many at 2^-16, all at 2^-20");
-  holds &= check(all_lost.losses.back() == all_lost.losses.front(), "at 2^-20 nothing is learned");
+  holds &= check(lost.losses.back() > 1.2 * plain.losses.back() &&
+                     all_lost.losses.back() == all_lost.losses.front(),
+                 "so at 2^-16 little is learned, at 2^-20 nothing");
   holds &= check(same_loss(scaled, plain, 0.01) && same_loss(all_scaled, plain, 0.01),
                  "the loss scaler recovers them: within 1 % of the loss without division");
   holds &= check(from_high.skipped > 0 && same_loss(from_high, plain, 0.1),
