@@ -22,7 +22,7 @@ namespace detail {
 ///   is_usable(matrix)                    whether rows begin a byte and a group, and no zero points
 ///                                        are in the way
 ///   codes(matrix, row), fill(matrix, table)
-///   scales(matrix, row, first, count, dst)
+///   scales<Isa>(matrix, row, first, count, dst)
 template <class Matrix>
 struct nibble_reader {
   static constexpr bool is_available = false;
@@ -45,17 +45,20 @@ struct nibble_reader<quantized_matrix<packed_matrix_view<Element>, affine<Code, 
   static constexpr std::size_t group =
       group_size<Granularity> != 0 ? group_size<Granularity> : whole_row;
 
-  static bool is_usable(const matrix_type& matrix) {
+  FEWBITS_INLINE static bool is_usable(const matrix_type& matrix) {
     const auto& codes = matrix.codes();
     return pointers_to(matrix.parameters()).zero_point == nullptr && codes.offset() % 2 == 0 &&
            (codes.stride() % 2 == 0 || codes.rows() <= 1);
   }
-  static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
+  FEWBITS_INLINE static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
     return matrix.codes().data() + (matrix.codes().offset() + row * matrix.codes().stride()) / 2;
   }
-  static void fill(const matrix_type&, float (&table)[16]) { fill_numbers<Code>(table); }
-  static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
-                     std::size_t count, float* dst) {
+  FEWBITS_INLINE static void fill(const matrix_type&, float (&table)[16]) {
+    fill_numbers<Code>(table);
+  }
+  template <isa Isa>
+  FEWBITS_INLINE static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
+                                    std::size_t count, float* dst) {
     const float* const src =
         pointers_to(matrix.parameters()).scale + Granularity::index(row, 0, matrix.cols()) + first;
     __builtin_memcpy(dst, src, count * sizeof(float));
@@ -70,16 +73,17 @@ struct nibble_reader<block_span<Format>> {
   static constexpr bool is_available = true;
   static constexpr std::size_t group = format::block_size;
 
-  static bool is_usable(const matrix_type&) { return group % 2 == 0; }
-  static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
+  FEWBITS_INLINE static bool is_usable(const matrix_type&) { return group % 2 == 0; }
+  FEWBITS_INLINE static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
     return matrix.row_elements(row).data();
   }
-  static void fill(const matrix_type&, float (&table)[16]) {
+  FEWBITS_INLINE static void fill(const matrix_type&, float (&table)[16]) {
     fill_numbers<typename format::element_type>(table);
   }
-  static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
-                     std::size_t count, float* dst) {
-    convert_run<cast_policy{}, native>(matrix.row_scales(row) + first, dst, count);
+  template <isa Isa>
+  FEWBITS_INLINE static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
+                                    std::size_t count, float* dst) {
+    convert_run<cast_policy{}, Isa>(matrix.row_scales(row) + first, dst, count);
     if constexpr (format::has_tensor_scale)
       for (std::size_t i = 0; i < count; ++i) dst[i] *= matrix.tensor_scale();
   }
@@ -92,17 +96,18 @@ struct nibble_reader<codebook_matrix<16, Code, BlockSize>> {
   static constexpr bool is_available = true;
   static constexpr std::size_t group = BlockSize;
 
-  static bool is_usable(const matrix_type& matrix) {
+  FEWBITS_INLINE static bool is_usable(const matrix_type& matrix) {
     return matrix.codes().offset() % 2 == 0 && matrix.cols() % BlockSize == 0 && BlockSize % 2 == 0;
   }
-  static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
+  FEWBITS_INLINE static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
     return matrix.codes().data() + (matrix.codes().offset() + row * matrix.cols()) / 2;
   }
-  static void fill(const matrix_type& matrix, float (&table)[16]) {
+  FEWBITS_INLINE static void fill(const matrix_type& matrix, float (&table)[16]) {
     __builtin_memcpy(table, matrix.book().value, sizeof(table));
   }
-  static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
-                     std::size_t count, float* dst) {
+  template <isa Isa>
+  FEWBITS_INLINE static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
+                                    std::size_t count, float* dst) {
     __builtin_memcpy(dst, matrix.scales().data() + row * matrix.cols() / BlockSize + first,
                      count * sizeof(float));
   }
@@ -191,7 +196,7 @@ struct nibble_kernel {
       const std::size_t groups = group < run ? (count + group - 1) / group : 1;
       scale_array scales;
       for (std::size_t q = 0; q < outputs; ++q) {
-        reader::scales(matrix, rows[q], d / group, groups, scales[q]);
+        reader::template scales<Isa>(matrix, rows[q], d / group, groups, scales[q]);
         __builtin_memset(scales[q] + groups, 0, 16 * sizeof(float));
       }
       const std::size_t blocks = count / block;
