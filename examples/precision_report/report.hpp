@@ -90,7 +90,7 @@ struct effort {
   int most_runs;
   double seconds;
 };
-inline constexpr effort thorough{std::size_t{1} << 20, 512, 2048, 7, 0.06};
+inline constexpr effort thorough{std::size_t{1} << 20, 512, 2048, 21, 0.15};
 inline constexpr effort quick{std::size_t{1} << 16, 192, 256, 3, 0.01};
 
 /// Models that the plan is for, in parameters.
