@@ -29,6 +29,10 @@ inline void use_stored_weights(const float (&x)[64], const unsigned char (&bytes
            fb::transposed(fb::codebook_matrix(fb::packed_span<const fb::uint4>(bytes, 128), fb::nf4,
                                               fb::array_view<const float>(x, 2), 2, 64)),
            out);
+  fb::gemm(activations,
+           fb::transposed(fb::block_span<const fb::mxfp4>(
+               bytes, reinterpret_cast<const fb::scale_e8m0*>(bytes), 2, 64)),
+           out);
   const fb::ggml_matrix<fb::ggml_format::q4_0> blocks({bytes, 36}, 1, 64);
   fb::gemm(activations, fb::transposed(blocks), fb::matrix_view<float>(y, 1, 1));
   fb::gemm(fb::dynamic_rows(activations), fb::transposed(weights), out);
