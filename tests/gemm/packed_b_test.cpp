@@ -33,7 +33,7 @@ std::vector<Element> some(std::size_t count, std::uint32_t seed) {
 /// The product of A and B, and that with B packed, into C with gaps.
 template <class Left, class Right, class Out, bool Transposed>
 void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
-  static const guard_page::buffer memory(1 << 20), scratch(1 << 22);
+  static const guard_page::buffer memory(1 << 21), scratch(1 << 23);
   const std::vector<Left> a = some<Left>(m * k, 1);
   const std::vector<Right> b = some<Right>(k * n, 2);
   const fb::matrix_view left(a, m, k);
@@ -75,7 +75,7 @@ template <class Left, class Right, class Out, bool Transposed>
 void check_shapes() {
   for (const std::size_t m : {1U, 6U, 13U})
     for (const std::size_t n : {1U, 64U, 131U})
-      for (const std::size_t k : {0U, 1U, 5U, 64U, 515U})
+      for (const std::size_t k : {0U, 1U, 5U, 64U, 1030U})
         check<Left, Right, Out, Transposed>(m, n, k, runner::order::reverse);
   check<Left, Right, Out, Transposed>(349, 70, 33, runner::order::two_threads);
 }
