@@ -25,8 +25,7 @@ using u64 = std::uint64_t;
 const std::vector<oracle::reference>& references() {
   static const std::vector<oracle::reference> all = [] {
     std::vector<oracle::reference> rows;
-    for (const fb::named_format& row : fb::named_formats)
-      rows.push_back(oracle::of(row.name));
+    for (const fb::named_format& row : fb::named_formats) rows.push_back(oracle::of(row.name));
     return rows;
   }();
   return all;

@@ -186,7 +186,10 @@ std::size_t matrix_bytes(std::size_t rows, std::size_t cols, std::size_t bytes) 
 TEST(Gemm, IsExactAtTheEdgesOfTheTile) {
   for (const product& row : products()) {
     const kernel_sizes& size = row.kernel;
-    for (const std::size_t m : {std::size_t{1}, size.mr - 1, size.mr, size.mr + 1, 2 * size.mr})
+    // Products of few rows run in another kernel.
+    const std::size_t beyond = fb::detail::few_rows / size.mr * size.mr + size.mr;
+    for (const std::size_t m : {std::size_t{1}, size.mr - 1, size.mr, size.mr + 1, 2 * size.mr,
+                                beyond - 1, beyond, beyond + 1})
       for (const std::size_t n : {std::size_t{1}, size.nr - 1, size.nr, size.nr + 1})
         for (const std::size_t k : {std::size_t{0}, std::size_t{1}, size.kr - 1, size.kr,
                                     size.kr + 1, std::size_t{5}, std::size_t{67}}) {

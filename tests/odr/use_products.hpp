@@ -3,6 +3,7 @@
 // symbols go.
 #pragma once
 
+#include <fewbits/exec/thread_pool.hpp>
 #include <fewbits/gemm.hpp>
 
 #include <cstdint>
@@ -18,7 +19,7 @@ inline void use_stored_weights(const float (&x)[64], const unsigned char (&bytes
   const fb::matrix_view<const float> activations(x, 1, 64);
   const fb::matrix_view<float> out(y, 1, 2);
   const fb::packed_matrix_view<const fb::int4> codes(bytes, 2, 64);
-  const fb::affine<fb::int4, fb::per_group<32>> groups(fb::array_view<const float>(x, 4));
+  const fb::affine<fb::int4, fb::per_group<32>> groups{fb::array_view<const float>(x, 4)};
   const fb::quantized_matrix weights(codes, groups);
   unsigned char memory[8192];
   const fb::array_view<unsigned char> all(memory);
@@ -60,11 +61,18 @@ inline void use_epilogues(const float (&x)[64], float (&y)[64]) {
            fb::requantize_to<std::int8_t>(0.5f) | fb::convert_to<std::int8_t>{});
 }
 
+/// The executor, which starts a thread only when it is run.
+inline void use_threads(const fb::matrix_view<const float>& x, const fb::matrix_view<float>& y) {
+  fb::thread_pool pool(1);
+  fb::gemm(pool, x, fb::transposed(x), y);
+}
+
 inline float use_products(const float (&x)[64]) {
   float y[64] = {};
   unsigned char bytes[64] = {};
   use_stored_weights(x, bytes, y);
   use_epilogues(x, y);
+  use_threads(fb::matrix_view<const float>(x, 4, 16), fb::matrix_view<float>(y, 4, 4));
   return y[0];
 }
 

@@ -212,7 +212,7 @@ struct nibble_kernel {
         }
         add_rows(p, d + blocks * block, last, 1, 0, 0, scales, table, sum);
       }
-      for (std::size_t q = 0; q < outputs; ++q) codes[q] += count / 2;
+      for (const unsigned char*& each : codes) each += count / 2;
     }
     for (std::size_t i = 0; i < p.m; ++i)
       for (std::size_t q = 0; q < outputs; ++q) {

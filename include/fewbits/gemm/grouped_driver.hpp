@@ -64,15 +64,14 @@ class grouped_driver {
   };
   struct layout {
     std::size_t a_panels, b_panels;
-    // Where parts of the workspace begin, and its bytes.
-    std::size_t a, row_scales, b, codes, bytes;
+    // Where parts of the workspace begin, after A's, and its bytes.
+    std::size_t row_scales, b, codes, bytes;
 
     FEWBITS_INLINE constexpr layout(std::size_t m, std::size_t n, const panel_layout& panel,
                                     std::size_t k, bool is_packed)
         : a_panels((m + mr - 1) / mr),
           b_panels((n + nr - 1) / nr),
-          a(0),
-          row_scales(a + round_up<alignment>(a_panels * mr * panel.depth * sizeof(a_type))),
+          row_scales(round_up<alignment>(a_panels * mr * panel.depth * sizeof(a_type))),
           b(row_scales + round_up<alignment>(m * sizeof(float))),
           codes(b + (is_packed ? 0 : b_panels * panel.bytes)),
           bytes(codes + m * k) {}
@@ -116,7 +115,7 @@ class grouped_driver {
       } else {
         pack_panel(problem, panel, task, base + sizes.b + task * panel.bytes);
       }
-      compute_panel(problem, sizes, panel, base, packed, task * nr);
+      compute_panel(problem, panel, base, packed, task * nr);
     });
   }
 
@@ -143,8 +142,7 @@ class grouped_driver {
     using source = element_source<std::int8_t>;
     const source quantized{codes, k};
     panel_packer<source, a_type, mr, kr, true, Isa>::pack(
-        &quantized, 0, rows, k, reinterpret_cast<a_type*>(base + sizes.a) + row * round_up<kr>(k),
-        nullptr);
+        &quantized, 0, rows, k, reinterpret_cast<a_type*>(base) + row * round_up<kr>(k), nullptr);
   }
 
   static void pack_panel(const grouped_problem& problem, const panel_layout& panel,
@@ -162,9 +160,9 @@ class grouped_driver {
                smaller(problem.group, panel.depth - g * problem.group) / kr, shifts + g * nr);
   }
 
-  static void compute_panel(const grouped_problem& problem, const layout& sizes,
-                            const panel_layout& panel, const unsigned char* base,
-                            const unsigned char* packed, std::size_t col) {
+  static void compute_panel(const grouped_problem& problem, const panel_layout& panel,
+                            const unsigned char* base, const unsigned char* packed,
+                            std::size_t col) {
     const std::size_t rest = panel.groups == 0 ? 0 : (panel.groups - 1) * problem.group;
     const grouped_panel b{panel.groups,
                           problem.group / kr,
@@ -174,8 +172,7 @@ class grouped_driver {
                           reinterpret_cast<const float*>(packed)};
     const std::size_t cols = smaller(nr, problem.n - col);
     for (std::size_t row = 0; row < problem.m; row += block_rows)
-      compute_block(problem, b, reinterpret_cast<const a_type*>(base + sizes.a), panel.depth, row,
-                    col, cols);
+      compute_block(problem, b, reinterpret_cast<const a_type*>(base), panel.depth, row, col, cols);
   }
 
   /// Rows of a block: their sums fit 32 KiB.
