@@ -82,9 +82,9 @@ void call_task(const void* task, std::size_t index) {
 class thread_pool {
  public:
   FEWBITS_HOST_INLINE explicit thread_pool(unsigned threads = std::thread::hardware_concurrency())
-      : work_{}, others_(threads > 1 ? threads - 1 : 0), threads_(nullptr) {
-    if (others_ == 0) return;
-    threads_ = new std::thread[others_];
+      : work_{},
+        others_(threads > 1 ? threads - 1 : 0),
+        threads_(others_ == 0 ? nullptr : new std::thread[others_]) {
     for (unsigned i = 0; i < others_; ++i)
       threads_[i] = std::thread(detail::pool_thread<native>, static_cast<void*>(&work_));
   }
