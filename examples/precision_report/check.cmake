@@ -37,7 +37,7 @@ execute_process(
 if(NOT result EQUAL 0)
   message(FATAL_ERROR "cannot make a model: ${result}")
 endif()
-expect(0 "1 matrices.*Its 28752 weights.*INT4 +FP32 for 32 +6.000 +21564 " "${model}")
+expect(0 "1[ \n]+matrices.*Its 28752 weights.*INT4 +FP32 for 32 +6.000 +21564 " "${model}")
 file(READ "${page}" html)
 if(NOT html MATCHES "^<!DOCTYPE html>.*28752 weights.*</html>\n$")
   message(SEND_ERROR "the page of a model is not whole")

@@ -17,7 +17,6 @@
 #pragma once
 
 #include <fewbits/config.hpp>
-#include <fewbits/isa/arm_neon_gemm.hpp>
 #include <fewbits/isa/concepts.hpp>
 #include <fewbits/isa/vec.hpp>
 #include <fewbits/value/rounding.hpp>

@@ -15,7 +15,6 @@
 #include <fewbits/isa/run_vectors.hpp>
 #include <fewbits/isa/slots.hpp>
 #include <fewbits/isa/vec.hpp>
-#include <fewbits/isa/x86_avx2_gemm.hpp>
 #include <fewbits/isa/x86_intrinsics.hpp>
 
 #include <cstddef>

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// The conversions of integer_conversion_test.cpp that take long to compile; the other file has what both
+// compare with.
+#define FEWBITS_ALL_ROWS
+#include "convert/conversion_test.cpp"
+#include "convert/integer_conversion_test.cpp"
