@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <unistd.h>
 #include <vector>
@@ -18,7 +20,7 @@
 
 namespace quantize_model {
 
-/// A new folder for some files, removed in the end.
+/// A new folder for some files, where the system keeps temporary ones, removed in the end.
 class scratch_folder {
  public:
   scratch_folder() {
@@ -37,7 +39,7 @@ class scratch_folder {
   }
 
  private:
-  std::string path_ = "/tmp/fewbits_XXXXXX";
+  std::string path_ = (std::filesystem::temp_directory_path() / "fewbits_XXXXXX").string();
   std::vector<std::string> names_;
 };
 
