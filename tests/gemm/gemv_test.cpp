@@ -226,6 +226,9 @@ TEST(FewRows, LookUpWeightsOfFourBits) {
   check_weights<affine_weights<fb::int4, fb::per_group<32>>>();
   check_weights<affine_weights<fb::uint4, fb::per_group<128>>>();
   check_weights<affine_weights<fb::int4, fb::per_group<24>>>();
+  check_weights<affine_weights<fb::int4, fb::per_group<192>>>();
+  check_weights<affine_weights<fb::int4, fb::per_group<384>>>();
+  check_weights<affine_weights<fb::int4, fb::per_group<4224>>>();
   check_weights<affine_weights<fb::int4, fb::per_row, 1>>();
   check_weights<affine_weights<fb::int4, fb::per_row>>();
   check_weights<affine_weights<fb::fp4_e2m1, fb::per_group<256>>>();

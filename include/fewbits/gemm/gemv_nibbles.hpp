@@ -173,9 +173,9 @@ struct nibble_kernel {
 
  private:
   static constexpr std::size_t outputs = 4;
-  /// Depth whose scales are made at a time.
-  static constexpr std::size_t run = 4096;
-  static constexpr std::size_t run_groups = group < run ? run / group : 1;
+  /// Depth whose scales are made at a time: about 4096, whole groups.
+  static constexpr std::size_t run_groups = group < 4096 ? 4096 / group : 1;
+  static constexpr std::size_t run = run_groups * group;
   using scale_array = float[outputs][run_groups + 16];
 
   template <std::size_t Width>
@@ -193,7 +193,7 @@ struct nibble_kernel {
         outputs * static_cast<std::size_t>(codes[1] - codes[0]) - (p.k + 1) / 2;
     for (std::size_t d = 0; d < p.k; d += run) {
       const std::size_t count = p.k - d < run ? p.k - d : run;
-      const std::size_t groups = group < run ? (count + group - 1) / group : 1;
+      const std::size_t groups = (count + group - 1) / group;
       scale_array scales;
       for (std::size_t q = 0; q < outputs; ++q) {
         reader::template scales<Isa>(matrix, rows[q], d / group, groups, scales[q]);
