@@ -172,6 +172,18 @@ using gemm_kernel =
     typename kernel_for<compute_for<operand_source<Left>::kind, operand_source<Right>::kind, Isa>(),
                         Isa>::type;
 
+/// What every product requires of its shapes and of its `given` bytes of workspace.
+template <class Left, class Right, class Out>
+FEWBITS_INLINE void check_product([[maybe_unused]] const Left& a, [[maybe_unused]] const Right& b,
+                                  [[maybe_unused]] const matrix_view<Out>& c,
+                                  [[maybe_unused]] std::size_t given,
+                                  [[maybe_unused]] std::size_t needed) {
+  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
+                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
+                 b.cols(), c.rows(), c.cols());
+  FEWBITS_ASSERT(given >= needed, "gemm: workspace has %zu bytes of %zu", given, needed);
+}
+
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

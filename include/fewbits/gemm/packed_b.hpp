@@ -172,12 +172,7 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   static_assert(
       detail::compute_for<detail::operand_source<Left>::kind, Right::kind, Isa>() == Right::kind,
       "fewbits: B is packed for arithmetic that does not hold the elements of A");
-  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
-                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
-                 b.cols(), c.rows(), c.cols());
-  FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
-                 "gemm: workspace has %zu bytes of %zu", workspace.size(),
-                 gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
   using kernel = typename Right::kernel;
   using writer = detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
   const auto a_source = detail::matrix_traits<Left>::source(a);
