@@ -73,6 +73,16 @@ TEST(ThreadPool, MayEndWithoutWork) {
   for (int i = 0; i < 50; ++i) const fb::thread_pool pool(3);
 }
 
+TEST(ThreadPool, HasAsManyThreadsAsTheHardwareRuns) {
+  const unsigned threads = std::thread::hardware_concurrency();
+  EXPECT_EQ(fb::thread_pool().size(), threads == 0 ? 1U : threads);
+}
+
+TEST(ThreadPoolDeathTest, EndsTheProgramWhenATaskThrows) {
+  for (const std::size_t count : {1U, 2U})
+    EXPECT_DEATH(fb::thread_pool(2).parallel_for(count, [](std::size_t) { throw 1; }), "");
+}
+
 TEST(ThreadPool, TakesAMutableTask) {
   struct counter {
     std::atomic<int> calls{0};

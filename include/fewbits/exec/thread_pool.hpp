@@ -82,9 +82,8 @@ void call_task(const void* task, std::size_t index) {
 class thread_pool {
  public:
   FEWBITS_HOST_INLINE explicit thread_pool(unsigned threads = std::thread::hardware_concurrency())
-      : work_{},
-        others_(threads > 1 ? threads - 1 : 0),
-        threads_(others_ == 0 ? nullptr : new std::thread[others_]) {
+      : thread_pool(without_threads{threads > 1 ? threads - 1 : 0}) {
+    // From here on the destructor runs, even if a thread does not start.
     for (unsigned i = 0; i < others_; ++i)
       threads_[i] = std::thread(detail::pool_thread<native>, static_cast<void*>(&work_));
   }
@@ -92,7 +91,8 @@ class thread_pool {
     if (others_ == 0) return;
     work_.call = nullptr;
     start();
-    for (unsigned i = 0; i < others_; ++i) threads_[i].join();
+    for (unsigned i = 0; i < others_; ++i)
+      if (threads_[i].joinable()) threads_[i].join();
     delete[] threads_;
   }
   thread_pool(const thread_pool&) = delete;
@@ -102,7 +102,7 @@ class thread_pool {
   [[nodiscard]] FEWBITS_HOST_INLINE unsigned size() const { return others_ + 1; }
 
   template <class Task>
-  FEWBITS_HOST_INLINE void parallel_for(std::size_t count, Task&& task) {
+  FEWBITS_HOST_INLINE void parallel_for(std::size_t count, Task&& task) noexcept {
     if (others_ == 0 || count <= 1) {
       for (std::size_t i = 0; i < count; ++i) task(i);
       return;
@@ -119,6 +119,12 @@ class thread_pool {
   }
 
  private:
+  struct without_threads {
+    unsigned others;
+  };
+  FEWBITS_HOST_INLINE explicit thread_pool(without_threads of)
+      : work_{}, others_(of.others), threads_(others_ == 0 ? nullptr : new std::thread[others_]) {}
+
   FEWBITS_HOST_INLINE void start() {
     work_.started.fetch_add(1, std::memory_order_release);
     work_.started.notify_all();
