@@ -66,6 +66,18 @@ expect(0 "kept: small" --check --smallest 28753 "${model}" "${out}")
 expect(0 "nf4, group 64: 115008 .*checked" --include dig --smallest 28752 --format nf4 --group 64
        --check "${model}" "${out}")
 expect(0 "int8, group row: 115008 .*checked" --group row --zero-point --check "${model}" "${out}")
+# A NaN takes its block with it where the scale has no other way to say so, and is found again.
+execute_process(
+  COMMAND sh -c "{ head -c 88 \"$1\" && printf '\\0\\0\\300\\177' && tail -c +93 \"$1\"; } > \"$2\"" sh
+          "${model}" "${WORK_DIR}/nan.safetensors"
+  RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "cannot make a model with a NaN: ${result}")
+endif()
+expect(0 "digits .* -inf\n.*1 elements are not finite.*checked" --format mxfp4 --check
+       "${WORK_DIR}/nan.safetensors" "${out}")
+expect(0 "digits .* [0-9.]+\n.*1 elements are not finite.*checked" --format int8 --check
+       "${WORK_DIR}/nan.safetensors" "${out}")
 # What it wrote can be read by it, and be replaced by what is made of it.
 expect(0 "digits +I8 .*kept: not floats" "${out}" "${out}")
 expect(0 "mxfp4: 115008 .*checked" --format mxfp4 --method mse --check "${model}" "${model}")

@@ -123,9 +123,10 @@ class comparison {
   static void add(float x, float back, double& signal, double& noise, std::uint64_t& skipped) {
     const bool is_finite = std::fabs(x) < HUGE_VALF;
     const double a = is_finite ? static_cast<double>(x) : 0;
-    const double b = is_finite ? static_cast<double>(back) : 0;
+    const double error = is_finite ? a - static_cast<double>(back) : 0;
     signal += a * a;
-    noise += (a - b) * (a - b);
+    // A number that became NaN, as in a block of MXFP4 with a NaN, is lost.
+    noise += error == error ? error * error : HUGE_VAL;
     skipped += is_finite ? 0 : 1;
   }
 
