@@ -164,6 +164,63 @@ TEST(Codebook, IsEquivariantUnderPowersOfTwo) {
   }
 }
 
+using byte = fb::basic_int<fb::formats::uint8>;
+
+/// Numbers of a book, ascending, whose last is 1.
+template <std::size_t Size>
+fb::codebook<Size> uneven_book() {
+  fb::codebook<Size> book{};
+  for (std::size_t i = 0; i < Size; ++i) {
+    const float part = static_cast<float>(2 * i + 1) / static_cast<float>(2 * Size - 1);
+    book.value[i] = 1.5F * part * part - 0.5F;
+  }
+  return book;
+}
+
+/// Around every midpoint; and every byte as a code.
+template <std::size_t Size>
+void check_book() {
+  const fb::codebook<Size> book = uneven_book<Size>();
+  floats x;
+  for (std::size_t i = 0; i + 1 < Size; ++i) {
+    // The scale.
+    if (x.size() % 64 == 0) x.push_back(1);
+    float at =
+        static_cast<float>((static_cast<double>(book[i]) + static_cast<double>(book[i + 1])) / 2);
+    at = std::nextafter(at, -infinity);
+    for (int step = 0; step < 3; ++step, at = std::nextafter(at, infinity)) x.push_back(at);
+  }
+  bytes codes(x.size()), generic(x.size());
+  floats scales((x.size() + 63) / 64);
+  fb::quantize<64, fb::native>(x, book, fb::packed_span<byte>{codes.data(), x.size()}, scales);
+  fb::quantize<64, fb::generic>(x, book, fb::packed_span<byte>{generic.data(), x.size()}, scales);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    EXPECT_EQ(codes[i], nearest(book, x[i])) << Size << " numbers: " << x[i];
+    EXPECT_EQ(generic[i], nearest(book, x[i])) << Size << " numbers: " << x[i];
+  }
+
+  bytes every(256);
+  for (std::size_t i = 0; i < 256; ++i) every[i] = static_cast<unsigned char>(i);
+  scales.assign(4, 1.0F);
+  floats back(256), generic_back(256);
+  const fb::packed_span<const byte> all{every.data(), 256};
+  fb::dequantize<64, fb::native>(all, book, scales, back);
+  fb::dequantize<64, fb::generic>(all, book, scales, generic_back);
+  for (std::size_t i = 0; i < 256; ++i) {
+    EXPECT_EQ(back[i], book[i % Size]) << Size << " numbers: " << i;
+    EXPECT_EQ(generic_back[i], book[i % Size]) << Size << " numbers: " << i;
+  }
+}
+
+TEST(Codebook, HasAnyNumberOfCodes) {
+  check_book<2>();
+  check_book<3>();
+  check_book<15>();
+  check_book<16>();
+  check_book<17>();
+  check_book<256>();
+}
+
 TEST(Codebook, TouchesNothingBeyondItsRanges) {
   const guard_page::buffer in(4096), codes(4096), scales(4096);
   for (std::size_t size = 0; size <= 150; ++size) {

@@ -94,6 +94,9 @@ struct codebook_kernel {
   /// `order_of` as an unsigned number.
   static constexpr std::uint32_t middle = 0x80000000;
 
+  /// Tables are looked up by the low four bits of a code, whose remainder this must leave as it is.
+  static constexpr bool decodes_by_table = has_tables && (Width <= 4 || 16 % Size == 0);
+
   /// The least key for each code but the first, and the numbers of codes; more codes than there are look
   /// up no key, and numbers by their remainder.
   struct tables {
@@ -149,7 +152,7 @@ struct codebook_kernel {
                      std::size_t count, const float* scales, float* dst) {
     const default_control_word<Isa> control_word;
     tables numbers;
-    if constexpr (has_tables)
+    if constexpr (decodes_by_table)
       for (std::size_t i = 0; i < 16; ++i)
         numbers.value[i] = bit_cast<std::uint32_t>(book.value[i % Size]);
     unsigned char codes[padded] = {};
@@ -165,7 +168,7 @@ struct codebook_kernel {
       const u32 scale = ops::set(bit_cast<std::uint32_t>(scales[i / BlockSize]));
       for (std::size_t j = 0; j < padded; j += lanes) {
         u32 x;
-        if constexpr (has_tables) {
+        if constexpr (decodes_by_table) {
           x = ops::lookup16(numbers.value, ops::load8(codes + j));
         } else {
           std::uint32_t values[lanes];
