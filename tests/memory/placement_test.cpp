@@ -159,6 +159,26 @@ static_assert(training_memory(one_batch).card_bytes(role::outside_layers) ==
               2 * (4 * u64{4096} * 32000) + 2 * 2 * u64{4096} * 8192);
 static_assert(training_memory(one_batch).card_bytes(role::weights) ==
               2 * (10 * layer_70b + embedding_70b + 8192));
+// Adafactor's moment on the first stage: rows and columns of its matrices, and vectors but for the last norm.
+static_assert([] {
+  fb::training_setup setup = staged(8, 8, 1);
+  setup.recipe = recipes::mixed_adafactor;
+  const u64 layer = 2 * (8192 + 8192) + 2 * (8192 + 1024) + 3 * (8192 + 28672) + 2 * 8192;
+  return training_memory(setup).card_bytes(role::moments) == 4 * (10 * layer + 32000 + 8192) / 8;
+}());
+// The last stage has neither positions nor, if tied, less than the whole output matrix.
+static_assert([] {
+  fb::training_setup setup = one_batch;
+  setup.model.style = fb::block_style::gpt;
+  setup.model.positions = 4096;
+  fb::training_setup tied = setup;
+  tied.model.tied = true;
+  const u64 k = 1024, h = 8192, f = 28672;
+  const u64 layer = 2 * h * h + 2 * h * k + 2 * h * f + (h + 2 * k + h + f + h) + 4 * h;
+  const u64 want = 2 * (10 * layer + embedding_70b + 2 * h);
+  return training_memory(setup).card_bytes(role::weights) == want &&
+         training_memory(tied).card_bytes(role::weights) == want;
+}());
 // The whole model is the whole model on any number of stages.
 static_assert(training_memory(staged(3, 8, 1)).bytes(role::weights) == 2 * u64{68'976'648'192});
 

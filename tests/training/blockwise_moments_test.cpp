@@ -240,6 +240,35 @@ TEST(BlockwiseMoments, StepsAreThePlainLoops) {
       }
 }
 
+// A weight takes the word of its place, whatever block it is in; moments none.
+TEST(BlockwiseMoments, WeightsMayBeRoundedStochastically) {
+  constexpr std::size_t size = 65536 + 300;
+  const fb::philox random{3, 6};
+  const fb::sgd_options options{rate, momentum};
+  const state from = make(size, 9, false);
+  bytes m = from.m, sharp_m = from.m;
+  std::vector<fb::bf16> w(size);
+  std::vector<float> sharp(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    w[i] = fb::bf16::from_bits(nearest_bf16(from.w[i]));
+    sharp[i] = of_bf16(w[i].bits());
+  }
+  fb::sgd_step(sharp, from.g, fb::blockwise_moments(sharp_m, size), options);
+  fb::sgd_step(w, from.g, fb::blockwise_moments(m, size), options, random);
+  EXPECT_EQ(m, sharp_m);
+  for (std::size_t i = 0; i < size; ++i)
+    ASSERT_EQ(w[i].bits(), stochastic_bf16(sharp[i], random.word(i))) << i;
+}
+
+// Out of its range, beta2 = -1 turns v into -v.
+TEST(BlockwiseMoments, SecondMomentsBelowZeroBecomeZero) {
+  state of = make(4096, 10, false);
+  of.g.assign(4096, 0.0f);
+  fb::adamw_step(of.w, of.g, fb::blockwise_moments(of.m, 4096), fb::blockwise_moments(of.v, 4096),
+                 fb::adam_options{.beta2 = -1}, 1);
+  EXPECT_TRUE(std::all_of(of.v.begin(), of.v.begin() + 4096, [](int code) { return code == 0; }));
+}
+
 // The order of tasks, and threads, change nothing; three tasks.
 TEST(BlockwiseMoments, ExecutorsChangeNothing) {
   const state from = make(2 * 65536 + 300, 5, true);

@@ -99,6 +99,8 @@ TEST(Clip, ScalesToTheNorm) {
 
 TEST(Clip, SpecialNorms) {
   EXPECT_EQ(fb::clip_factor(0, 1), 1);
+  EXPECT_EQ(fb::clip_factor(1 - 1e-6, 1 + 0x1p-23), 1);
+  EXPECT_EQ(fb::clip_factor(1 - 1e-6, 1 - 0x1p-24), 1 - 0x1p-24f);
   EXPECT_EQ(fb::clip_factor(HUGE_VAL, 1), 0);
   EXPECT_TRUE(std::isnan(fb::clip_factor(std::nan(""), 1)));
   std::vector<float> none;

@@ -105,6 +105,19 @@ TEST(fake_quantize_blocks, clips_the_top_of_a_block) {
   EXPECT_EQ(mask, (std::vector<std::uint8_t>{0, 0, 1, 1}));
 }
 
+// 127.5 / 64 is rounded to the even 128 / 64, which is no code; 0.75 * scale is no float here, but a tie of
+// two, rounded up.
+TEST(fake_quantize_blocks, clips_what_is_at_the_end) {
+  const float last = 127.5f / 64, scale = 1 + 0x1p-23f;
+  std::vector<std::uint8_t> mask(4);
+  fb::straight_through_mask<fb::mxint8>(
+      floats{last, std::nextafter(last, 0.0f), -last, std::nextafter(-last, 0.0f)}, mask);
+  EXPECT_EQ(mask, (std::vector<std::uint8_t>{0, 1, 0, 1}));
+  fb::straight_through_mask(floats{-scale, 0.75f + 0x1p-24f, 0.75f + 0x1p-23f, -0.5f * scale},
+                            fb::codebook<4>{{-0.5f, 0, 0.25f, 0.75f}}, mask);
+  EXPECT_EQ(mask, (std::vector<std::uint8_t>{0, 1, 0, 1}));
+}
+
 template <std::size_t BlockSize, std::size_t Size>
 void check_codebook(const fb::codebook<Size>& book) {
   for (const unsigned count : {0U, 1U, 63U, 64U, 65U, 200U, 1024U, 1025U, 1300U}) {

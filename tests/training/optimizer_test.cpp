@@ -285,6 +285,31 @@ TEST(Optimizer, ExecutorsChangeNothing) {
   }
 }
 
+// Each part with its own offset, one part in two tasks.
+TEST(Optimizer, PartsHaveTheRandomNumbersOfTheWhole) {
+  constexpr std::size_t size = 65536 + 301, first = 203;
+  const std::vector<numbers> all = make(size, 12, false);
+  std::vector<float> g(size);
+  std::vector<fb::bf16> w(size), m(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    g[i] = all[i].g;
+    w[i] = fb::bf16{all[i].w};
+    m[i] = fb::bf16{all[i].m};
+  }
+  std::vector<fb::bf16> whole_w = w, whole_m = m;
+  const fb::sgd_options options{0.1, 0.9};
+  fb::sgd_step(whole_w, g, whole_m, options, fb::philox{6, 1});
+  for (const std::size_t begin : {std::size_t{0}, first}) {
+    const std::size_t count = begin == 0 ? first : size - first;
+    fb::sgd_step(fb::array_view<fb::bf16>(w.data() + begin, count),
+                 fb::array_view<const float>(g.data() + begin, count),
+                 fb::array_view<fb::bf16>(m.data() + begin, count), options,
+                 fb::philox{6, 1 + begin});
+  }
+  EXPECT_EQ(std::memcmp(w.data(), whole_w.data(), 2 * size), 0);
+  EXPECT_EQ(std::memcmp(m.data(), whole_m.data(), 2 * size), 0);
+}
+
 TEST(Optimizer, HalfPrecisionGradientsAndCopies) {
   const std::vector<fb::fp16> g = {fb::fp16::from_bits(0x3c00), fb::fp16::from_bits(0xc000),
                                    fb::fp16::from_bits(0x0001)};
