@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -173,7 +174,7 @@ struct block_weights {
         const_cast<typename Format::scale_type*>(
             random_scales<typename Format::scale_type>(rows * span::row_blocks(cols))),
         rows, cols);
-    if constexpr (Format::has_tensor_scale) blocks.set_tensor_scale(0.5F);
+    if constexpr (Format::has_tensor_scale) blocks.set_tensor_scale(-0.5F);  // its sign counts not
     return span(blocks);
   }
   static void decode(const span& matrix, float* dst) {
@@ -245,6 +246,13 @@ TEST(FewRows, SeeScalesThatAreNoNumbers) {
   std::vector<float> c;
   multiply(runner::executor(), a.data(), fb::transposed(matrix), 1, c);
   for (size_t j = 0; j < 5; ++j) EXPECT_EQ(std::isnan(c[j]), j == 1);
+
+  std::vector<unsigned char> codes(128, 0x22);
+  std::vector<fb::nvfp4::scale_type> ones(16, fb::convert<fb::nvfp4::scale_type>(1.0F));
+  fb::block_span<fb::nvfp4> blocks(codes.data(), ones.data(), 1, 256);
+  blocks.set_tensor_scale(std::numeric_limits<float>::infinity());
+  multiply(runner::executor(), a.data(), fb::transposed(blocks), 1, c);
+  EXPECT_TRUE(std::isnan(c[0]));
 }
 
 }  // namespace

@@ -84,8 +84,10 @@ struct nibble_reader<block_span<Format>> {
   FEWBITS_INLINE static void scales(const matrix_type& matrix, std::size_t row, std::size_t first,
                                     std::size_t count, float* dst) {
     convert_run<cast_policy{}, Isa>(matrix.row_scales(row) + first, dst, count);
-    if constexpr (format::has_tensor_scale)
-      for (std::size_t i = 0; i < count; ++i) dst[i] *= matrix.tensor_scale();
+    if constexpr (!format::scale_type::format.has_infinity() && !format::has_tensor_scale) return;
+    const float tensor = bit_cast<float>(tensor_scale_bits(matrix));
+    for (std::size_t i = 0; i < count; ++i)
+      dst[i] = is_finite_scale(dst[i]) ? dst[i] * tensor : bit_cast<float>(fp32_nan);
   }
 };
 

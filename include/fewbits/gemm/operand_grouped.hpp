@@ -105,7 +105,7 @@ struct group_reader<block_span<Format>, Isa> {
                      std::size_t step) {
     const default_control_word<Isa> control_word;
     const std::size_t groups = block_span<Format>::row_blocks(blocks.cols());
-    const std::uint32_t tensor = bit_cast<std::uint32_t>(blocks.tensor_scale()) & 0x7fffffffU;
+    const std::uint32_t tensor = tensor_scale_bits(blocks);
     for (std::size_t g = 0; g < groups; ++g) {
       const auto scale = blocks.row_scales(row)[g];
       // Of an infinite scale, as of NaN, all numbers are NaN.

@@ -117,6 +117,13 @@ class ggml_matrix {
 
 namespace detail {
 
+/// The bits of a magnitude that multiplies all numbers of blocks; NaN for what makes all of them NaN.
+template <class Format>
+FEWBITS_INLINE std::uint32_t tensor_scale_bits(const block_span<Format>& blocks) {
+  const std::uint32_t bits = bit_cast<std::uint32_t>(blocks.tensor_scale()) & 0x7fffffffU;
+  return bits < fp32_infinity ? bits : fp32_nan;
+}
+
 /// `count` numbers of a row from element `begin` on, as `dequantize` writes them.
 template <class Matrix, isa Isa>
 struct row_decoder;
@@ -186,7 +193,7 @@ struct row_decoder<block_span<Format>, Isa> {
     run_kernel<typename format::element_type, static_cast<int>(width), fp32, 32, cast_policy{},
                Isa>::run(blocks.row_elements(row).data(), begin, bytes, 0, count);
     const default_control_word<Isa> control_word;
-    const std::uint32_t tensor = bit_cast<std::uint32_t>(blocks.tensor_scale()) & 0x7fffffffU;
+    const std::uint32_t tensor = tensor_scale_bits(blocks);
     for (std::size_t i = 0; i < count;) {
       const std::size_t rest = size - (begin + i) % size;
       const std::size_t end = count - i < rest ? count : i + rest;
