@@ -255,4 +255,28 @@ TEST(FewRows, SeeScalesThatAreNoNumbers) {
   EXPECT_TRUE(std::isnan(c[0]));
 }
 
+TEST(FewRows, DecodeWeightsWhereLookedUpOnesWouldOverflow) {
+  const size_t n = 9, k = 320;
+  const auto matrix = affine_weights<fb::int4, fb::per_group<32>>::make(n, k);
+  float* const scales = const_cast<float*>(matrix.parameters().scale.data());
+  for (size_t i = 0; i < n * k / 32; ++i) scales[i] *= 0x1p-20F;
+  std::vector<float> numbers(n * k), a = random_matrix<float>(4 * k), c, alone;
+  affine_weights<fb::int4, fb::per_group<32>>::decode(matrix, numbers.data());
+  for (float& x : a) x /= 3;
+  for (size_t l = 0; l < k; ++l) a[k + l] = l % 3 == 0 ? -0x1p126F : 0x1p126F;
+  a[3 * k - 1] = std::numeric_limits<float>::max();
+  multiply(runner::executor(), a.data(), fb::transposed(matrix), 4, c);
+  for (size_t i = 0; i < 4; ++i) {
+    multiply(runner::executor(), a.data() + i * k, fb::transposed(matrix), 1, alone);
+    ASSERT_EQ(std::memcmp(c.data() + i * n, alone.data(), n * sizeof(float)), 0) << "row " << i;
+  }
+  for (size_t j = 0; j < n; ++j) {
+    double want = 0;
+    for (size_t l = 0; l < k; ++l)
+      want += static_cast<double>(a[k + l]) * static_cast<double>(numbers[j * k + l]);
+    EXPECT_EQ(static_cast<double>(c[n + j]), want);
+    EXPECT_TRUE(std::isfinite(c[2 * n + j]));
+  }
+}
+
 }  // namespace

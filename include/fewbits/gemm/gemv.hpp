@@ -83,19 +83,13 @@ class gemv_driver {
     const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % alignment;
     unsigned char* const base = workspace + (alignment - misaligned) % alignment;
     const right b_source = matrix_traits<Right>::source(b);
-    gemv_problem<lanes> problem{a.rows(), n,  a.cols(),    &b_source, nullptr,
-                                0,        {}, acc_type{1}, store,     output};
+    gemv_problem<lanes> problem{a.rows(), n,  a.cols(),    0,     &b_source, nullptr,
+                                0,        {}, acc_type{1}, store, output};
     decode(matrix_traits<Left>::source(a), problem, reinterpret_cast<a_type*>(base));
     if constexpr (unit_of_nibbles > 1) {
       using reader = nibble_reader<matrix>;
       if (reader::is_usable(b_source.matrix)) {
-        using looked_up = nibble_kernel<gemv_problem<lanes>, matrix, Isa>;
-        looked_up::reorder(reinterpret_cast<float*>(base), problem.m * problem.depth);
-        runner.parallel_for((n + nr - 1) / nr, [&](std::size_t task) {
-          const std::size_t col = task * nr;
-          looked_up::template columns<nr>(problem, b_source.matrix, col,
-                                          n - col < nr ? n : col + nr);
-        });
+        look_up(runner, problem, reinterpret_cast<float*>(base), b_source.matrix);
         return;
       }
     }
@@ -109,10 +103,7 @@ class gemv_driver {
         kernel::rows_of_b(problem, col, n - col < width ? n : col + width, acc + col * problem.m);
       });
     } else {
-      runner.parallel_for((n + nr - 1) / nr, [&](std::size_t task) {
-        const std::size_t col = task * nr;
-        kernel::columns_of_b(problem, col, n - col < nr ? n : col + nr);
-      });
+      multiply_columns(runner, problem);
     }
   }
 
@@ -129,6 +120,55 @@ class gemv_driver {
   }
   FEWBITS_INLINE static constexpr std::size_t a_bytes(std::size_t m, std::size_t k) {
     return round_up<alignment>(m * depth_of(k) * sizeof(a_type));
+  }
+
+  template <executor Executor>
+  static void multiply_columns(Executor& runner, const gemv_problem<lanes>& problem) {
+    runner.parallel_for((problem.n + nr - 1) / nr, [&](std::size_t task) {
+      const std::size_t col = task * nr;
+      gemv_kernel<lanes, right, Isa>::columns_of_b(problem, col,
+                                                   problem.n - col < nr ? problem.n : col + nr);
+    });
+  }
+
+  /// Whether magnitudes of row i that are finite are below `bound`.
+  static bool is_below(const gemv_problem<lanes>& problem, std::size_t i, std::uint32_t bound) {
+    bool fits = true;
+    for (std::size_t l = 0; l < problem.k; ++l) {
+      const std::uint32_t magnitude =
+          bit_cast<std::uint32_t>(problem.a[i * problem.depth + l]) & 0x7fffffff;
+      fits &= magnitude < bound || magnitude >= 0x7f800000;
+    }
+    return fits && bound != 0;
+  }
+
+  /// Rows of A by looking up weights; those with too large numbers with decoded ones. Each row is what
+  /// it is alone.
+  template <executor Executor, class Matrix>
+  static void look_up(Executor& runner, gemv_problem<lanes> problem, float* a,
+                      const Matrix& weights) {
+    using kernel = nibble_kernel<gemv_problem<lanes>, Matrix, Isa>;
+    const std::uint32_t bound = kernel::bound(weights);
+    const std::size_t m = problem.m;
+    while (problem.row < m) {
+      const bool fits = is_below(problem, 0, bound);
+      problem.m = 1;
+      while (problem.row + problem.m < m && is_below(problem, problem.m, bound) == fits)
+        ++problem.m;
+      if (fits) {
+        kernel::reorder(a, problem.m * problem.depth);
+        runner.parallel_for((problem.n + nr - 1) / nr, [&](std::size_t task) {
+          const std::size_t col = task * nr;
+          kernel::template columns<nr>(problem, weights, col,
+                                       problem.n - col < nr ? problem.n : col + nr);
+        });
+      } else {
+        multiply_columns(runner, problem);
+      }
+      problem.row += problem.m;
+      a += problem.m * problem.depth;
+      problem.a = a;
+    }
   }
 
   /// A to `dst`, and what B's surplus adds to each sum.

@@ -25,6 +25,7 @@ struct gemv_problem {
   using acc_type = typename Lanes::acc_type;
 
   std::size_t m, n, k;
+  std::size_t row;  // of C, the first of m
   const void* b;
   /// Decoded rows of A, `depth` elements apart, zeros after the first k.
   const a_type* a;
@@ -84,7 +85,7 @@ struct gemv_kernel {
         }
       }
       const std::size_t col = begin + c * nr;
-      p.store(p.output, tile, 0, col, p.m, end - col < nr ? end - col : nr);
+      p.store(p.output, tile, p.row, col, p.m, end - col < nr ? end - col : nr);
     }
   }
 
@@ -108,7 +109,7 @@ struct gemv_kernel {
             sum = difference(sum, p.surplus[i]);
           }
     }
-    p.store(p.output, tile, 0, begin, p.m, end - begin);
+    p.store(p.output, tile, p.row, begin, p.m, end - begin);
   }
 
  private:

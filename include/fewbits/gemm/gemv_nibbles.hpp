@@ -138,7 +138,8 @@ FEWBITS_INLINE constexpr std::size_t nibble_block() {
 
 /// Dot products of rows of A with stored rows of B. Lane l of a register of codes has elements 8 l to
 /// 8 l + 7 of a block, which belong to one group; so A is reordered: the elements 8 l + v of a block are
-/// its vector v. Sums of a block's products are made without the scales, and must be in FP32's range.
+/// its vector v. Sums of eight products are made without the scales, and must be in FP32's range: see
+/// `bound`.
 template <class Problem, class Matrix, isa Isa>
 struct nibble_kernel {
   using op = nibbles<Isa>;
@@ -148,6 +149,20 @@ struct nibble_kernel {
   static constexpr std::size_t lanes = op::lanes;
   static constexpr std::size_t block = 8 * lanes;
   static constexpr std::size_t group = reader::group;
+
+  /// The bits of a power of two below which eight products of magnitudes with any numbers of the table
+  /// have a finite sum; 0 if the table has infinity or NaN.
+  static std::uint32_t bound(const Matrix& matrix) {
+    float entries[16];
+    reader::fill(matrix, entries);
+    std::uint32_t exponent = 0;
+    for (const float& each : entries) {
+      const std::uint32_t of = bit_cast<std::uint32_t>(each) >> 23 & 0xff;
+      exponent = of > exponent ? of : exponent;
+    }
+    if (exponent == 255) return 0;
+    return (exponent < 123 ? 254U : 377U - exponent) << 23;
+  }
 
   /// Reorders `depth` numbers, whole blocks.
   static void reorder(float* a, std::size_t depth) {
@@ -170,7 +185,7 @@ struct nibble_kernel {
       for (std::size_t j = begin; j < end; j += outputs)
         dot_products<Width>(p, matrix, table, j, end, tile + (j - begin));
     }
-    p.store(p.output, tile, 0, begin, p.m, end - begin);
+    p.store(p.output, tile, p.row, begin, p.m, end - begin);
   }
 
  private:
