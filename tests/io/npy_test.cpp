@@ -64,6 +64,7 @@ TEST(NpyTest, ReadsWhatNumpyWrites) {
   EXPECT_EQ(here.read("y.npy"), npy(header, data));
   EXPECT_EQ(words(moved.open(here.path("none").c_str())),
             "cannot be opened: No such file or directory");
+  EXPECT_EQ(moved.tensor().size(), 0U);
 }
 
 TEST(NpyTest, ReadsAllVersionsAndSpellings) {
@@ -88,6 +89,11 @@ TEST(NpyTest, ReadsAllVersionsAndSpellings) {
   EXPECT_EQ(file.tensor().shape().size(), 0U);
   ASSERT_EQ(words(open(file, memory, npy(dictionary("<f8", "0, 7"), ""))), "no error");
   EXPECT_EQ(file.tensor().size(), 0U);
+
+  std::string longest = dictionary("|u1", "1,");
+  longest += std::string(65536 - longest.size(), ' ');
+  EXPECT_EQ(open_words(npy(longest, "x", 2)), "no error");
+  EXPECT_EQ(open_words(npy(longest + " ", "x", 2)), "byte 8: the header is too long");
 }
 
 TEST(NpyTest, SwapsBytesAndTellsFortranOrder) {
@@ -262,7 +268,9 @@ TEST(NpyWriterTest, WritesVectorsAndAnyShape) {
   EXPECT_NE(here.read("x.npy").find("'<c8', 'fortran_order': False, 'shape': (), }"),
             std::string::npos);
   // The longest header there is.
-  ASSERT_FALSE(write(fb::dtype::u8, std::vector<std::uint64_t>(64, 0), ""));
+  std::vector<std::uint64_t> longest(64, 0);
+  longest[0] = 2305843009213693951;
+  ASSERT_FALSE(write(fb::dtype::u8, longest, ""));
   fb::npy_file file;
   ASSERT_EQ(words(file.open(path.c_str())), "no error");
   EXPECT_EQ(file.tensor().shape().size(), 64U);

@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -96,12 +98,16 @@ void read_one_dtype(const std::string& name, std::size_t size) {
   std::string data;
   for (std::size_t i = 0; i < 2 * size; ++i) data += static_cast<char>(i + 1);
   std::string header = "{" + entry("x", name, "1,2", 0, data.size()) + "}";
+  std::size_t aligned = 0;
   for (std::size_t shift = 0; shift < 8; ++shift, header += ' ') {
     const guard_page::buffer memory(256);
+    const std::string whole = safetensors(header, data);
+    std::memcpy(memory.begin(), whole.data(), whole.size());
     fb::safetensors_file file;
-    ASSERT_EQ(words(open(file, memory, safetensors(header, data))), "no error");
+    ASSERT_EQ(words(file.open({memory.begin(), whole.size()})), "no error");
     const bool is_aligned =
         reinterpret_cast<std::uintptr_t>(file[0].bytes().data()) % alignof(Element) == 0;
+    aligned += is_aligned ? 1 : 0;
     fb::matrix_view<const Element> matrix;
     const fb::io_error error = file[0].as_matrix(matrix);
     ASSERT_EQ(error.fault(), is_aligned ? fault::none : fault::misaligned);
@@ -116,6 +122,7 @@ void read_one_dtype(const std::string& name, std::size_t size) {
     ASSERT_EQ(file[0].copy_to(fb::array_view<Element>(copy, 3)).fault(), fault::wrong_shape);
     ASSERT_EQ(file[0].copy_to(fb::array_view<Element>(copy, 1)).fault(), fault::wrong_shape);
   }
+  EXPECT_EQ(aligned, 8 / alignof(Element));
 }
 
 TEST(SafetensorsTest, ReadsEveryDtypeAtEveryAlignment) {
@@ -211,6 +218,23 @@ TEST(SafetensorsTest, DecodesStrings) {
   EXPECT_EQ(file.find("k")->shape().size(), 2U);
 }
 
+TEST(SafetensorsTest, TakesTheFirstAndLastCharactersOfEveryLength) {
+  const guard_page::buffer memory(512);
+  fb::safetensors_file file;
+  const std::string name =
+      "\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80"
+      "\xf4\x8f\xbf\xbf";
+  ASSERT_EQ(words(open(file, memory, safetensors("{" + entry(name, "U8", "0", 0, 0) + "}", ""))),
+            "no error");
+  EXPECT_EQ(text(file[0].name()), name);
+  const std::string escapes =
+      "\\u007f\\u0080\\u07FF\\u0800\\ud7ff\\uE000\\uffff\\ud800\\udc00"
+      "\\uDBFF\\uDFFF";
+  ASSERT_EQ(words(open(file, memory, safetensors("{" + entry(escapes, "U8", "0", 0, 0) + "}", ""))),
+            "no error");
+  EXPECT_EQ(text(file[0].name()), name);
+}
+
 TEST(SafetensorsTest, SaysWhatIsWrongAndWhere) {
   struct wrong {
     std::string header;
@@ -229,11 +253,16 @@ TEST(SafetensorsTest, SaysWhatIsWrongAndWhere) {
       {"{\"a\"}", 0, "byte 12: syntax error in the header"},
       {"{'a':1}", 0, "byte 9: syntax error in the header"},
       {"{\"a\n\":1}", 0, "byte 11: syntax error in the header"},
+      {"{\"a\x1f\":1}", 0, "byte 11: syntax error in the header"},
       {"{\"a", 0, "byte 11: syntax error in the header"},
       {"{\"\xff\":1}", 0, "byte 10: invalid UTF-8"},
       {"{\"\xc0\x80\":1}", 0, "byte 10: invalid UTF-8"},
+      {"{\"\xc1\xbf\":1}", 0, "byte 10: invalid UTF-8"},
+      {"{\"\xe0\x9f\xbf\":1}", 0, "byte 10: invalid UTF-8"},
+      {"{\"\xf0\x8f\xbf\xbf\":1}", 0, "byte 10: invalid UTF-8"},
       {"{\"\xed\xa0\x80\":1}", 0, "byte 10: invalid UTF-8"},
       {"{\"\xf4\x90\x80\x80\":1}", 0, "byte 10: invalid UTF-8"},
+      {"{\"\xf5\x80\x80\x80\":1}", 0, "byte 10: invalid UTF-8"},
       {"{\"\xe2\x82\":1}", 0, "byte 10: invalid UTF-8"},
       {"{\"\xf0\x9f\x98", 0, "byte 10: invalid UTF-8"},
       {"{\"\\x\":1}", 0, "byte 11: invalid escape in a string"},
@@ -243,6 +272,7 @@ TEST(SafetensorsTest, SaysWhatIsWrongAndWhere) {
       {"{\"\\ud800\":1}", 0, "byte 16: invalid escape in a string"},
       {"{\"\\udc00\\ud800\":1}", 0, "byte 16: invalid escape in a string"},
       {"{\"\\ud800\\u0041\":1}", 0, "byte 22: invalid escape in a string"},
+      {"{\"\\ud800\\ue000\":1}", 0, "byte 22: invalid escape in a string"},
       {"{\"__metadata__\":[]}", 0, "byte 24: metadata is not an object of strings"},
       {"{\"__metadata__\":null}", 0, "byte 24: metadata is not an object of strings"},
       {"{\"__metadata__\":{\"a\":1}}", 0, "byte 29: metadata is not an object of strings"},
@@ -424,7 +454,23 @@ TEST(SafetensorsTest, FindsEachOfManyTensors) {
   EXPECT_EQ(file.find("20000"), nullptr);
 }
 
+/// Whether a file in a folder of this program is mapped into memory.
+bool is_mapped(const std::string& path) {
+  const std::string end = path.substr(path.find("fewbits_io_"));  // before it, slashes may differ
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);)
+    if (line.find(end) != std::string::npos) return true;
+  return false;
+}
+/// The next file that is opened will have this number.
+int next_descriptor() {
+  const int next = dup(STDERR_FILENO);
+  close(next);
+  return next;
+}
+
 TEST(SafetensorsTest, OpensFilesMappedAndRead) {
+  const int descriptor = next_descriptor();
   const folder here;
   here.write("x", small_file());
   here.write("empty", "");
@@ -432,6 +478,7 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
     fb::safetensors_file file;
     ASSERT_EQ(words(file.open(here.path("x").c_str(), access)), "no error");
     EXPECT_EQ(file.size(), 3U);
+    EXPECT_EQ(is_mapped(here.path("x")), access == fb::file_access::map);
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(std::memcmp(file.find("w")->bytes().data(), "abcdefgh", 8), 0);
       for (const fb::stored_tensor& tensor : file) file.release(tensor);
@@ -447,6 +494,8 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
   ASSERT_EQ(mkfifo(here.path("fifo").c_str(), 0600), 0);
   fb::safetensors_file file;
   EXPECT_EQ(words(file.open(here.path("fifo").c_str())), "is not a regular file");
+  EXPECT_FALSE(is_mapped(here.path("x")));
+  EXPECT_EQ(next_descriptor(), descriptor);
 }
 
 TEST(SafetensorsTest, ReadsReleasedPagesAgain) {

@@ -2,16 +2,44 @@
 // Writing safetensors: the bytes of the file, and that the target is the old file or the new one.
 #include <fewbits/io.hpp>
 
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "io/files.hpp"
 #include <sys/resource.h>
+#include <sys/syscall.h>
+
+namespace {
+
+/// What files hold, at path `synced_target`, when they are brought to the disk.
+std::vector<std::string> synced;
+const char* synced_target = nullptr;
+int sync_error = 0;
+
+}  // namespace
+
+/// Takes the place of the system's: a test cannot pull the plug.
+extern "C" int fsync(int file) {
+  if (sync_error != 0) {
+    errno = sync_error;
+    return -1;
+  }
+  if (synced_target != nullptr) {
+    std::FILE* const target = std::fopen(synced_target, "rb");
+    char block[64];
+    const std::size_t size = target == nullptr ? 0 : std::fread(block, 1, sizeof block, target);
+    if (target != nullptr) std::fclose(target);
+    synced.emplace_back(block, size);
+  }
+  return static_cast<int>(syscall(SYS_fsync, file));
+}
 
 namespace {
 
@@ -158,8 +186,14 @@ TEST(SafetensorsWriterTest, RefusesWhatNoReaderWouldTake) {
   ASSERT_FALSE(add(writer, "x", fb::dtype::u8, {1}));
   EXPECT_EQ(words(open(writer, here.path("x"))), "tensor \"x\": two entries have the same name");
   writer.discard();
-  const std::string long_value(100'000'000, 'x');
-  ASSERT_FALSE(writer.add_metadata("k", long_value));
+  const std::string around = "{\"__metadata__\":{\"k\":\"\"}}";
+  std::string longest(100'000'000 - around.size(), 'x');
+  ASSERT_FALSE(writer.add_metadata("k", longest));
+  EXPECT_EQ(words(open(writer, here.path("none/x"))),
+            "cannot be written: No such file or directory");
+  writer.discard();
+  longest += 'x';
+  ASSERT_FALSE(writer.add_metadata("k", longest));
   EXPECT_EQ(words(open(writer, here.path("x"))), "the header is too long");
   EXPECT_EQ(here.names(), names{});
 }
@@ -273,6 +307,48 @@ TEST(SafetensorsWriterTest, KeepsPermissionsAndFollowsLinks) {
   ASSERT_EQ(stat(here.path("x").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0640U);
   EXPECT_EQ(here.names(), (names{"link", "x"}));
+}
+
+TEST(SafetensorsWriterTest, IsOnTheDiskBeforeItReplacesAndIsReplacedThere) {
+  const folder here;
+  here.write("x", "old");
+  const std::string path = here.path("x");
+  fb::safetensors_writer writer;
+  ASSERT_FALSE(open(writer, path));
+  synced.clear();
+  synced_target = path.c_str();
+  const fb::io_error error = commit(writer);
+  synced_target = nullptr;
+  ASSERT_FALSE(error);
+  // The file while the target is the old one, the folder when it is the new one.
+  EXPECT_EQ(synced, (std::vector<std::string>{"old", here.read("x")}));
+
+  here.write("x", "old");
+  for (const int failure : {EIO, EINVAL}) {  // the second one is that of files that have no disk
+    ASSERT_FALSE(open(writer, path));
+    sync_error = failure;
+    const fault found = commit(writer).fault();
+    sync_error = 0;
+    EXPECT_EQ(found, failure == EIO ? fault::cannot_write : fault::none);
+    EXPECT_EQ(here.read("x") == "old", failure == EIO);
+    EXPECT_EQ(here.names(), names{"x"});
+  }
+}
+
+TEST(SafetensorsWriterTest, WritesBesideATargetWithoutFolder) {
+  const folder here;
+  char before[4096];
+  ASSERT_NE(getcwd(before, sizeof before), nullptr);
+  ASSERT_EQ(chdir(here.path("").c_str()), 0);
+  fb::safetensors_writer writer;
+  const fb::io_error opened = open(writer, "x");
+  const std::size_t files = here.names().size();
+  const fb::io_error error = commit(writer);
+  ASSERT_EQ(chdir(before), 0);
+  EXPECT_EQ(words(opened), "no error");
+  EXPECT_EQ(files, 1U);
+  EXPECT_EQ(words(error), "no error");
+  EXPECT_EQ(here.names(), names{"x"});
 }
 
 /// Files may have `size` bytes at most, as on a disk that is full.
