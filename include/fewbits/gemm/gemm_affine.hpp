@@ -232,12 +232,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
-                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
-                 b.cols(), c.rows(), c.cols());
-  FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
-                 "gemm: workspace has %zu bytes of %zu", workspace.size(),
-                 gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
   detail::affine_product<Left, Right, Isa>::run(runner, a, b, c, epilogue, workspace);
 }
 

@@ -225,12 +225,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
-                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
-                 b.cols(), c.rows(), c.cols());
-  FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
-                 "gemm: workspace has %zu bytes of %zu", workspace.size(),
-                 gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
   if constexpr (detail::grouped_weights<Right>) {
     using product = detail::grouped_product<Right, Isa>;
     const auto weights = product::weights(b);
@@ -317,12 +312,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  FEWBITS_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols(),
-                 "gemm: A is %zu x %zu, B %zu x %zu, C %zu x %zu", a.rows(), a.cols(), b.rows(),
-                 b.cols(), c.rows(), c.cols());
-  FEWBITS_ASSERT(workspace.size() >= (gemm_workspace_bytes<Isa>(a, b)),
-                 "gemm: workspace has %zu bytes of %zu", workspace.size(),
-                 gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
   detail::grouped_problem problem = b.problem(a.rows());
   problem.a = a.base();
   detail::run_grouped<Isa>(runner, problem, c, epilogue, workspace.data());

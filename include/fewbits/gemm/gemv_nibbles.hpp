@@ -73,7 +73,7 @@ struct nibble_reader<block_span<Format>> {
   static constexpr bool is_available = true;
   static constexpr std::size_t group = format::block_size;
 
-  FEWBITS_INLINE static bool is_usable(const matrix_type&) { return group % 2 == 0; }
+  FEWBITS_INLINE static bool is_usable(const matrix_type&) { return true; }
   FEWBITS_INLINE static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
     return matrix.row_elements(row).data();
   }
@@ -99,7 +99,7 @@ struct nibble_reader<codebook_matrix<16, Code, BlockSize>> {
   static constexpr std::size_t group = BlockSize;
 
   FEWBITS_INLINE static bool is_usable(const matrix_type& matrix) {
-    return matrix.codes().offset() % 2 == 0 && matrix.cols() % BlockSize == 0 && BlockSize % 2 == 0;
+    return matrix.codes().offset() % 2 == 0 && matrix.cols() % BlockSize == 0;
   }
   FEWBITS_INLINE static const unsigned char* codes(const matrix_type& matrix, std::size_t row) {
     return matrix.codes().data() + (matrix.codes().offset() + row * matrix.cols()) / 2;

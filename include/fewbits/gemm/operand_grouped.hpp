@@ -41,7 +41,6 @@ inline constexpr std::size_t integer_group<quantized_matrix<Codes, affine<Code, 
 template <class Codes, class Code, std::size_t Size, isa Isa>
 struct group_reader<quantized_matrix<Codes, affine<Code, per_group<Size>>>, Isa> {
   using matrix_type = quantized_matrix<Codes, affine<Code, per_group<Size>>>;
-  using source = typename source_of_matrix<Codes>::type;
 
   static void integers(const matrix_type& matrix, std::size_t row, std::size_t begin,
                        std::int8_t* dst, std::size_t count) {
@@ -88,7 +87,6 @@ struct group_reader<block_span<Format>, Isa> {
   using element = typename format::element_type;
   static constexpr int width = packed_bits<element>;
   static constexpr int shift = integer_shift<element>();
-  static constexpr std::size_t chunk = 512;
 
   static void integers(const block_span<Format>& blocks, std::size_t row, std::size_t begin,
                        std::int8_t* dst, std::size_t count) {
