@@ -106,14 +106,14 @@ TEST(AffineProduct, OfTensorsStoredTheOtherWay) {
   const auto a = random_codes<std::int8_t>(m * k), b = random_codes<std::int8_t>(n * k);
   std::vector<float> c(m * n);
   fb::gemm(fb::transposed(
-               fb::quantized_matrix(fb::matrix_view(a, k, m), fb::affine<std::int8_t>{0.5F, -128})),
-           fb::quantized_matrix(fb::matrix_view(b, k, n), fb::affine<std::int8_t>{2, 127}),
+               fb::quantized_matrix(fb::matrix_view(a, k, m), fb::affine<std::int8_t>{0.3F, -128})),
+           fb::quantized_matrix(fb::matrix_view(b, k, n), fb::affine<std::int8_t>{0.7F, 127}),
            fb::matrix_view<float>(c.data(), m, n));
   for (size_t i = 0; i < m; ++i)
     for (size_t j = 0; j < n; ++j)
       ASSERT_EQ(c[i * n + j],
                 product_of([&](size_t d) { return a[d * m + i]; },
-                           [&](size_t d) { return b[d * n + j]; }, k, -128, 127, 0.5F, 2.0F));
+                           [&](size_t d) { return b[d * n + j]; }, k, -128, 127, 0.3F, 0.7F));
 }
 
 }  // namespace
