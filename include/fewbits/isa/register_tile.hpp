@@ -7,10 +7,40 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
+
+/// What operations on vectors of `Bytes` bytes have in common: sums of products of `Left` and `Right`, `Kr`
+/// of them to a lane. Integers are summed modulo 2^32.
+template <class Left, class Right, class Sum, std::size_t Bytes, std::size_t Kr>
+struct tile_operations {
+  using a_type = Left;
+  using b_type = Right;
+  using acc_type = Sum;
+  using lane = std::conditional_t<std::is_integral_v<Sum>, std::uint32_t, Sum>;
+  typedef lane sum_type __attribute__((vector_size(Bytes)));
+  static constexpr std::size_t lanes = Bytes / sizeof(Sum), kr = Kr;
+
+  FEWBITS_INLINE static sum_type zero() { return sum_type{}; }
+  FEWBITS_INLINE static sum_type load(const Sum* src) {
+    sum_type x;
+    __builtin_memcpy(&x, src, Bytes);
+    return x;
+  }
+  FEWBITS_INLINE static void store(Sum* dst, sum_type x) { __builtin_memcpy(dst, &x, Bytes); }
+  FEWBITS_INLINE static sum_type add(sum_type x, sum_type y) { return x + y; }
+};
+
+/// With a number of each operand to a lane.
+template <class Element, std::size_t Bytes>
+struct float_tile_operations : tile_operations<Element, Element, Element, Bytes, 1> {
+  using base = tile_operations<Element, Element, Element, Bytes, 1>;
+  using columns_type = typename base::sum_type;
+  FEWBITS_INLINE static columns_type columns(const Element* b) { return base::load(b); }
+};
 
 /// `Rows` rows of `Vectors` vectors. `Ops` has the types a_type, b_type, acc_type, the numbers
 /// `lanes` of accumulators in a vector and `kr` of products in one, and the operations

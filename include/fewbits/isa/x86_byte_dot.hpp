@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// `byte_dot` of x86: with VNNI in one instruction, else in 16-bit products, which are exact too.
+// `byte_dot` of x86: with VNNI in one instruction, else in 16-bit products, which are exact too; and the
+// operations of a GEMM micro-kernel made of it.
 #pragma once
 
 #include <fewbits/config.hpp>
 #include <fewbits/isa/byte_dot.hpp>
 #include <fewbits/isa/concepts.hpp>
+#include <fewbits/isa/register_tile.hpp>
 #include <fewbits/isa/x86_intrinsics.hpp>
 
 #include <cstddef>
@@ -17,15 +19,16 @@ template <isa Isa>
   requires has_avx2<Isa>
 struct byte_dot<Isa> {
   static constexpr std::size_t lanes = 8;
+  static constexpr bool is_one_instruction = Isa.has(feature::avxvnni);
   typedef std::uint32_t words __attribute__((vector_size(32)));
 
   FEWBITS_INLINE static __m256i in(words x) { return detail::bit_cast<__m256i>(x); }
   FEWBITS_INLINE static words out(__m256i x) { return detail::bit_cast<words>(x); }
+  FEWBITS_INLINE static words spread(std::int32_t quad) { return out(_mm256_set1_epi32(quad)); }
 
   FEWBITS_INLINE static words add(words sum, words u, words s) {
 #if defined(__AVXVNNI__)
-    if constexpr (Isa.has(feature::avxvnni))
-      return out(_mm256_dpbusd_avx_epi32(in(sum), in(u), in(s)));
+    if constexpr (is_one_instruction) return out(_mm256_dpbusd_avx_epi32(in(sum), in(u), in(s)));
 #endif
     const __m256i even = _mm256_madd_epi16(_mm256_and_si256(in(u), _mm256_set1_epi16(0xff)),
                                            _mm256_srai_epi16(_mm256_slli_epi16(in(s), 8), 8));
@@ -64,10 +67,12 @@ template <isa Isa>
   requires has_avx512<Isa>
 struct byte_dot<Isa> {
   static constexpr std::size_t lanes = 16;
+  static constexpr bool is_one_instruction = has_avx512_vnni<Isa>;
   typedef std::uint32_t words __attribute__((vector_size(64)));
 
   FEWBITS_INLINE static __m512i in(words x) { return detail::bit_cast<__m512i>(x); }
   FEWBITS_INLINE static words out(__m512i x) { return detail::bit_cast<words>(x); }
+  FEWBITS_INLINE static words spread(std::int32_t quad) { return out(_mm512_set1_epi32(quad)); }
 
   FEWBITS_INLINE static words add(words sum, words u, words s) {
 #if defined(__AVX512VNNI__)
@@ -105,5 +110,30 @@ struct byte_mover<Isa> {
 };
 #endif
 
+namespace detail {
+
+/// Of unsigned by signed bytes.
+template <isa Isa>
+struct byte_operations
+    : tile_operations<std::uint8_t, std::int8_t, std::int32_t, 4 * byte_dot<Isa>::lanes, 4> {
+  using columns_type = typename byte_dot<Isa>::words;
+
+  FEWBITS_INLINE static columns_type columns(const std::int8_t* b) {
+    columns_type quads;
+    __builtin_memcpy(&quads, b, sizeof(quads));
+    return quads;
+  }
+  FEWBITS_INLINE static columns_type row(const std::uint8_t* a) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, a, sizeof(quad));
+    return byte_dot<Isa>::spread(quad);
+  }
+  FEWBITS_INLINE static columns_type multiply_add(columns_type sum, columns_type a,
+                                                  columns_type b) {
+    return byte_dot<Isa>::add(sum, a, b);
+  }
+};
+
+}  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
