@@ -46,12 +46,6 @@ inline constexpr codebook<16> nf4{
 
 namespace detail {
 
-/// An integer that orders like a float other than NaN; both zeros are 0.
-FEWBITS_INLINE constexpr std::int32_t order_of(std::uint32_t bits) {
-  const std::int32_t magnitude = static_cast<std::int32_t>(bits & 0x7fffffff);
-  return bits >> 31 != 0 ? -magnitude : magnitude;
-}
-
 /// For each code but the first, the largest float for which the code before it is nearest: the midpoint
 /// of both, rounded down, as `order_of`.
 template <std::size_t Size>

@@ -71,13 +71,6 @@ FEWBITS_INLINE constexpr void put_ggml_code(unsigned char* block, std::size_t j,
     byte = static_cast<unsigned char>(j < 16 ? (byte & 0xf0U) | code : (byte & 15U) | code << 4);
   }
 }
-FEWBITS_INLINE constexpr fp16 ggml_half(const unsigned char* src) {
-  return fp16::from_bits(static_cast<std::uint16_t>(src[0] | src[1] << 8));
-}
-FEWBITS_INLINE constexpr void put_ggml_half(unsigned char* dst, fp16 x) {
-  dst[0] = static_cast<unsigned char>(x.bits());
-  dst[1] = static_cast<unsigned char>(x.bits() >> 8);
-}
 
 }  // namespace detail
 

@@ -51,23 +51,32 @@ namespace detail {
 inline constexpr std::uint32_t fp32_largest = 0x7f7fffff;
 inline constexpr std::uint32_t fp32_sign = 0x80000000;
 
+FEWBITS_INLINE constexpr fp16 ggml_half(const unsigned char* src) {
+  return fp16::from_bits(static_cast<std::uint16_t>(src[0] | src[1] << 8));
+}
+FEWBITS_INLINE constexpr void put_ggml_half(unsigned char* dst, fp16 x) {
+  dst[0] = static_cast<unsigned char>(x.bits());
+  dst[1] = static_cast<unsigned char>(x.bits() >> 8);
+}
+
 /// The scale of a block, rounded to FP16 but never to an infinity, and what to multiply with.
 struct ggml_scale {
-  std::uint16_t half;
-  std::uint32_t full;        // FP32, limited to what FP16 holds
+  fp16 half;
   std::uint32_t reciprocal;  // 0 where it would be infinite: FP16 has 0 then as well
 };
-FEWBITS_INLINE std::uint16_t finite_half(std::uint32_t x) {
-  return convert<fp16, saturating>(fp32::from_bits(x)).bits();
+FEWBITS_INLINE fp16 finite_half(std::uint32_t x) {
+  return convert<fp16, saturating>(fp32::from_bits(x));
+}
+/// x, or the largest FP16 number with its sign where FP16 would round x to infinity.
+FEWBITS_INLINE std::uint32_t limited_to_half(std::uint32_t x) {
+  return (x & ~fp32_sign) >= 0x477ff000 ? 0x477fe000 | (x & fp32_sign) : x;
 }
 FEWBITS_INLINE ggml_scale ggml_scale_of(std::uint32_t full) {
-  constexpr std::uint32_t half_limit = 0x477ff000;  // rounds to infinity in FP16
-  const std::uint32_t magnitude = full & ~fp32_sign;
-  const std::uint32_t kept = magnitude >= half_limit ? 0x477fe000 | (full & fp32_sign) : full;
+  const std::uint32_t kept = limited_to_half(full);
   std::uint32_t reciprocal = 0;
-  if (magnitude != 0) reciprocal = one_float::divide_floats(0x3f800000, kept);
+  if ((full & ~fp32_sign) != 0) reciprocal = one_float::divide_floats(0x3f800000, kept);
   if ((reciprocal & ~fp32_sign) >= fp32_infinity) reciprocal = 0;
-  return {finite_half(kept), kept, reciprocal};
+  return {finite_half(kept), reciprocal};
 }
 
 /// floor(log2f(x)) with a correctly rounded log2f, which is one too many just below a power of two. For
@@ -156,10 +165,6 @@ struct ggml_kernel {
     return ops::select(ops::equal(code, ops::set(0)), code, ops::or_(code, sign));
   }
 
-  FEWBITS_INLINE static void put_half(unsigned char* dst, std::uint16_t half) {
-    dst[0] = static_cast<unsigned char>(half);
-    dst[1] = static_cast<unsigned char>(half >> 8);
-  }
   FEWBITS_INLINE static void put_nibbles(unsigned char* dst, const unsigned char* codes) {
     for (std::size_t j = 0; j < 16; ++j)
       dst[j] = static_cast<unsigned char>(codes[j] | codes[j + 16] << 4);
@@ -175,7 +180,7 @@ struct ggml_kernel {
         const u32 quotient = ops::multiply_floats(load_finite(x + i), ops::set(d.reciprocal));
         ops::store8(codes + i, truncated(ops::add_floats(quotient, ops::set(0x41080000))));
       }
-      put_half(dst, d.half);
+      put_ggml_half(dst, d.half);
       put_nibbles(dst + 2, codes);
     } else if constexpr (Format == ggml_format::q4_1) {
       encode_q4_1(x, dst, codes);
@@ -184,7 +189,7 @@ struct ggml_kernel {
       for (std::size_t i = 0; i < size; i += lanes)
         ops::store8(codes + i,
                     rounded_away(ops::multiply_floats(load_finite(x + i), ops::set(d.reciprocal))));
-      put_half(dst, d.half);
+      put_ggml_half(dst, d.half);
       __builtin_memcpy(dst + 2, codes, size);
     } else {
       const std::uint32_t amax = amax_of(x);
@@ -201,62 +206,26 @@ struct ggml_kernel {
     }
   }
 
-  /// The smallest and the largest finite number, as floats' codes made to order like numbers.
   FEWBITS_INLINE static void encode_q4_1(const float* x, unsigned char* dst, unsigned char* codes) {
-    const auto range = finite_range(x);
-    std::uint32_t low = range.low;
+    const value_range range = range_kernel<Isa>::ends(x, size);
+    std::uint32_t low = bit_cast<std::uint32_t>(range.low);
     // Of zeros of both signs the first one counts.
-    if ((low & ~fp32_sign) == 0 && range.is_any) low = first_of(x, 0);
-    low = expand_half(finite_half(low), low);
-    const std::uint32_t width = one_float::add_floats(range.high, low ^ fp32_sign);
+    if ((low & ~fp32_sign) == 0) low = first_of(x, 0);
+    low = limited_to_half(low);
+    const std::uint32_t width =
+        one_float::add_floats(bit_cast<std::uint32_t>(range.high), low ^ fp32_sign);
     const ggml_scale d = ggml_scale_of(one_float::divide_floats(width, 0x41700000));
     for (std::size_t i = 0; i < size; i += lanes) {
       const u32 above = ops::add_floats(load_finite(x + i), ops::set(low ^ fp32_sign));
       const u32 quotient = ops::multiply_floats(above, ops::set(d.reciprocal));
       ops::store8(codes + i, truncated(ops::add_floats(quotient, ops::set(0x3f000000))));
     }
-    put_half(dst, d.half);
-    put_half(dst + 2, finite_half(low));
+    put_ggml_half(dst, d.half);
+    put_ggml_half(dst + 2, finite_half(low));
     put_nibbles(dst + 4, codes);
   }
-  /// `x`, or the largest FP16 number where that is nearer to zero.
-  FEWBITS_INLINE static std::uint32_t expand_half(std::uint16_t half, std::uint32_t x) {
-    return (half & 0x7fff) == 0x7bff && (x & ~fp32_sign) >= 0x477ff000
-               ? 0x477fe000 | (x & fp32_sign)
-               : x;
-  }
-  struct range_bits {
-    std::uint32_t low, high;
-    bool is_any;
-  };
-  FEWBITS_INLINE static range_bits finite_range(const float* x) {
-    range_bits range{0, 0, false};
-    std::int32_t low = 0, high = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::uint32_t bits = bits_of(x + i);
-      if ((bits & ~fp32_sign) >= fp32_infinity) continue;
-      const std::int32_t order = ordered(bits);
-      low = !range.is_any || order < low ? order : low;
-      high = !range.is_any || order > high ? order : high;
-      range.is_any = true;
-    }
-    range.low = unordered(low);
-    range.high = unordered(high);
-    return range;
-  }
-  /// Integers that compare as the floats do; both zeros are 0.
-  FEWBITS_INLINE static std::int32_t ordered(std::uint32_t bits) {
-    const std::int32_t magnitude = static_cast<std::int32_t>(bits & ~fp32_sign);
-    return bits >= fp32_sign ? -magnitude : magnitude;
-  }
-  FEWBITS_INLINE static std::uint32_t unordered(std::int32_t order) {
-    return order < 0 ? static_cast<std::uint32_t>(-order) | fp32_sign
-                     : static_cast<std::uint32_t>(order);
-  }
-
   FEWBITS_INLINE static std::uint32_t get_half(const unsigned char* src) {
-    const std::uint32_t code = static_cast<std::uint32_t>(src[0] | src[1] << 8);
-    return fewbits::convert<fp32>(fp16::from_bits(static_cast<std::uint16_t>(code))).bits();
+    return fewbits::convert<fp32>(ggml_half(src)).bits();
   }
   /// Codes, as floats' bits, times d plus m; d and m finite or not.
   FEWBITS_INLINE static void scale_codes(const float* values, std::uint32_t d, std::uint32_t m,

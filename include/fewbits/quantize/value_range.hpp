@@ -23,13 +23,17 @@ struct value_range {
   std::size_t skipped;  // NaN and infinities
 };
 
-/// Numbers that are not NaN in their order, zeros equal, whatever the control word makes of subnormal ones.
+/// Codes of floats other than NaN as integers in their order; both zeros are 0.
+FEWBITS_INLINE constexpr std::int32_t order_of(std::uint32_t bits) {
+  const std::int32_t magnitude = static_cast<std::int32_t>(bits & 0x7fffffff);
+  return bits >> 31 != 0 ? -magnitude : magnitude;
+}
+/// The same for floats, whatever the control word makes of subnormal ones.
 FEWBITS_INLINE constexpr std::int32_t order_of_number(float x) {
   std::uint32_t bits = bit_cast<std::uint32_t>(x);
   // Or clang 19 makes a comparison of floats of a comparison of their magnitude with zero.
   if (!__builtin_is_constant_evaluated()) bits = opaque(bits);
-  const std::int32_t magnitude = static_cast<std::int32_t>(bits & 0x7fffffff);
-  return bits >> 31 != 0 ? -magnitude : magnitude;
+  return order_of(bits);
 }
 /// The larger of two numbers that are not NaN, and the smaller.
 FEWBITS_INLINE constexpr float larger(float a, float b) {
