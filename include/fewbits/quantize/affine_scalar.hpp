@@ -87,11 +87,9 @@ struct clipping {
 
 template <class Code>
 FEWBITS_INLINE float dequantize_one(std::int32_t code, const scales_and_offsets& of) {
-  const std::int32_t zero = of.minimum != nullptr      ? code_range<Code>::lowest
-                            : of.zero_point != nullptr ? *of.zero_point
-                                                       : 0;
   std::uint32_t bits = one_float::multiply_floats(
-      bit_cast<std::uint32_t>(static_cast<float>(code - zero)), bit_cast<std::uint32_t>(*of.scale));
+      bit_cast<std::uint32_t>(static_cast<float>(code - code_shift<Code>(of))),
+      bit_cast<std::uint32_t>(*of.scale));
   if (of.minimum != nullptr)
     bits = one_float::add_floats(bits, bit_cast<std::uint32_t>(*of.minimum));
   return bit_cast<float>(bits);
