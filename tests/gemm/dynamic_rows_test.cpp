@@ -177,6 +177,11 @@ TEST(DynamicRows, TimesWeightsInGroupsIsExactUpToTheScales) {
         expect_product(of, m, 67, k, runner::order::forward);
 }
 
+TEST(DynamicRows, AreMoreThanABlockOfRows) {
+  state = 3;
+  expect_product(rows[0], 600, 5, 33, runner::order::forward);
+}
+
 TEST(DynamicRows, DoesNotDependOnTheExecutor) {
   for (const runner::order how :
        {runner::order::forward, runner::order::reverse, runner::order::two_threads}) {
@@ -203,6 +208,25 @@ TEST(DynamicRows, PropagatesTheNanOfAScale) {
         EXPECT_NEAR(y[i * n + j], 140.0F, 1e-4F);
       }
     }
+}
+
+TEST(DynamicRows, MakesNanOfBlocksWhoseScaleIsInfinite) {
+  const std::vector<float> x(32, 1.0F);
+  std::vector<float> y(1);
+  std::vector<unsigned char> codes(16, 0x22);
+  std::vector<fb::nvfp4::scale_type> ones(2, fb::convert<fb::nvfp4::scale_type>(1.0F));
+  fb::block_span<fb::nvfp4> blocks(codes.data(), ones.data(), 1, 32);
+  for (const float scale :
+       {-1.0F, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()}) {
+    blocks.set_tensor_scale(scale);
+    multiply(blocks, fb::matrix_view<const float>(x.data(), 1, 32),
+             fb::matrix_view<float>(y.data(), 1, 1), runner::order::forward);
+    if (std::isfinite(scale)) {
+      EXPECT_NEAR(y[0], 32.0F, 1e-4F);
+    } else {
+      EXPECT_TRUE(std::isnan(y[0]));
+    }
+  }
 }
 
 #if FEWBITS_HARDENED

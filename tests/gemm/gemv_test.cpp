@@ -182,13 +182,14 @@ struct block_weights {
   }
 };
 /// Integers, so that sums are exact.
+template <size_t Offset>
 struct codebook_weights {
   static auto make(size_t rows, size_t cols) {
     static const fb::codebook<16> book{{-9, -7, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8}};
     const size_t scales = (rows * cols + 63) / 64;
     return fb::codebook_matrix(
-        fb::packed_span<const fb::uint4>(random_codes(fb::packed_bytes<fb::uint4>(rows * cols)),
-                                         rows * cols),
+        fb::packed_span<const fb::uint4>(
+            random_codes(fb::packed_bytes<fb::uint4>(Offset + rows * cols)), rows * cols, Offset),
         book, fb::array_view<const float>(random_scales<float>(scales), scales), rows, cols);
   }
   template <class Matrix>
@@ -235,7 +236,8 @@ TEST(FewRows, LookUpWeightsOfFourBits) {
   check_weights<affine_weights<fb::fp4_e2m1, fb::per_group<256>>>();
   check_weights<block_weights<fb::mxfp4>>();
   check_weights<block_weights<fb::nvfp4>>();
-  check_weights<codebook_weights>();
+  check_weights<codebook_weights<0>>();
+  check_weights<codebook_weights<1>>();
 }
 
 TEST(FewRows, SeeScalesThatAreNoNumbers) {
