@@ -332,6 +332,7 @@ const operand operands[] = {
     everywhere<blocks<fb::mxfp4>, fb::bf16>("mxfp4"),
     read_only<blocks<fb::mxint8>>("mxint8"),
     row<blocks<fb::nvfp4>, float>("nvfp4"),
+    row<blocks<fb::block_scaled<fb::fp4_e2m1, fb::bf16, 32>>, float>("fp4_e2m1 by bf16 per 32"),
     row<normal_floats, float>("nf4"),
     everywhere<ggml<fb::ggml_format::q4_0>, float>("q4_0"),
     read_only<ggml<fb::ggml_format::q4_1>>("q4_1"),
@@ -397,7 +398,7 @@ TEST(GemmOperand, PropagatesNanAndInfinity) {
   for (const operand& of : operands)
     for (const place where : {place::a, place::b_transposed})
       if (of.is_everywhere || where == place::b_transposed)
-        expect_product(of, where, {10, 67, 131});
+        for (const size_t m : {3U, 10U}) expect_product(of, where, {m, 67, 131});
   is_wild = false;
 }
 

@@ -2,6 +2,7 @@
 // Reading safetensors: files put together by hand, right ones and wrong ones.
 #include <fewbits/io.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <fstream>
@@ -454,13 +455,17 @@ TEST(SafetensorsTest, FindsEachOfManyTensors) {
   EXPECT_EQ(file.find("20000"), nullptr);
 }
 
-/// Whether a file in a folder of this program is mapped into memory.
-bool is_mapped(const std::string& path) {
+/// "Size:" of the memory that a file in a folder of this program is mapped to, or "Rss:", what of it is
+/// there.
+long mapped_kilobytes(const std::string& path, const std::string& what) {
   const std::string end = path.substr(path.find("fewbits_io_"));  // before it, slashes may differ
-  std::ifstream maps("/proc/self/maps");
-  for (std::string line; std::getline(maps, line);)
-    if (line.find(end) != std::string::npos) return true;
-  return false;
+  std::ifstream maps("/proc/self/smaps");
+  bool is_it = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (is_it && line.rfind(what, 0) == 0) return std::stol(line.substr(what.size()));
+    is_it = is_it || line.find(end) != std::string::npos;
+  }
+  return 0;
 }
 /// The next file that is opened will have this number.
 int next_descriptor() {
@@ -478,7 +483,7 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
     fb::safetensors_file file;
     ASSERT_EQ(words(file.open(here.path("x").c_str(), access)), "no error");
     EXPECT_EQ(file.size(), 3U);
-    EXPECT_EQ(is_mapped(here.path("x")), access == fb::file_access::map);
+    EXPECT_EQ(mapped_kilobytes(here.path("x"), "Size:") != 0, access == fb::file_access::map);
     for (int i = 0; i < 2; ++i) {
       EXPECT_EQ(std::memcmp(file.find("w")->bytes().data(), "abcdefgh", 8), 0);
       for (const fb::stored_tensor& tensor : file) file.release(tensor);
@@ -494,7 +499,7 @@ TEST(SafetensorsTest, OpensFilesMappedAndRead) {
   ASSERT_EQ(mkfifo(here.path("fifo").c_str(), 0600), 0);
   fb::safetensors_file file;
   EXPECT_EQ(words(file.open(here.path("fifo").c_str())), "is not a regular file");
-  EXPECT_FALSE(is_mapped(here.path("x")));
+  EXPECT_EQ(mapped_kilobytes(here.path("x"), "Size:"), 0);
   EXPECT_EQ(next_descriptor(), descriptor);
 }
 
@@ -514,6 +519,19 @@ TEST(SafetensorsTest, ReadsReleasedPagesAgain) {
       file.release(tensor);
       EXPECT_EQ(std::memcmp(file[0].bytes().data(), data.data(), data.size()), 0);
     }
+}
+
+TEST(SafetensorsTest, GivesReleasedPagesBack) {
+  const folder here;
+  constexpr std::size_t size = std::size_t{1} << 20;
+  here.write("x", safetensors("{" + entry("a", "U8", std::to_string(size), 0, size) + "}",
+                              std::string(size, '\1')));
+  fb::safetensors_file file;
+  ASSERT_EQ(words(file.open(here.path("x").c_str())), "no error");
+  EXPECT_EQ(std::count(file[0].bytes().begin(), file[0].bytes().end(), 1), size);
+  EXPECT_GE(mapped_kilobytes(here.path("x"), "Rss:"), 1024);
+  file.release(file[0]);
+  EXPECT_LE(mapped_kilobytes(here.path("x"), "Rss:"), 64);  // a page, which the header is in
 }
 
 TEST(IoErrorTest, ShortensNamesAndHidesControlCharacters) {

@@ -12,10 +12,12 @@
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/scale_rule.hpp>
 #include <fewbits/value/basic_float.hpp>
+#include <fewbits/value/limits.hpp>
 #include <fewbits/view/block_span.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace fewbits {
@@ -263,7 +265,7 @@ struct block_kernel {
       .mantissa_bits = Float.mantissa_bits,
       .min_exponent = Float.min_exponent(),
       .largest = bit_cast<std::uint32_t>(
-          static_cast<float>(basic_float<Float>::from_bits(Float.max_finite_code())))};
+          static_cast<float>((std::numeric_limits<basic_float<Float>>::max)()))};
 
   template <std::size_t Groups>
   FEWBITS_INLINE static bool encode_groups(const float* src, unsigned char* elements,

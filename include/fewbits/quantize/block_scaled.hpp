@@ -9,12 +9,14 @@
 #include <fewbits/quantize/scale_rule.hpp>
 #include <fewbits/quantize/value_range.hpp>
 #include <fewbits/value/arithmetic.hpp>
+#include <fewbits/value/limits.hpp>
 #include <fewbits/view/array_view.hpp>
 #include <fewbits/view/block_span.hpp>
 #include <fewbits/view/matrix_view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace fewbits {
@@ -61,8 +63,7 @@ FEWBITS_INLINE constexpr float tensor_scale_of_amax(std::uint32_t amax) {
   using scale = typename Format::scale_type;
   constexpr double largest =
       static_cast<double>(block_element<typename Format::element_type>::largest) *
-      static_cast<double>(scale::from_bits(
-          static_cast<typename scale::storage_type>(scale::format.max_finite_code())));
+      static_cast<double>((std::numeric_limits<scale>::max)());
   if (amax == 0) return 1;
   std::uint32_t bits = div<fp32>(fp32::from_bits(amax), fp64{largest}).bits();
   if (bits == 0) bits = 1;

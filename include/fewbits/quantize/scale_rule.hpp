@@ -7,8 +7,10 @@
 #include <fewbits/fwd.hpp>
 #include <fewbits/value/basic_float.hpp>
 #include <fewbits/value/basic_int.hpp>
+#include <fewbits/value/limits.hpp>
 
 #include <cstdint>
+#include <limits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -44,8 +46,7 @@ struct block_element {
   /// Integers are used symmetrically, so that -x has the negative code of x.
   FEWBITS_INLINE static constexpr float largest_value() {
     if constexpr (is_float) {
-      return static_cast<float>(Element::from_bits(
-          static_cast<typename Element::storage_type>(Element::format.max_finite_code())));
+      return static_cast<float>((std::numeric_limits<Element>::max)());
     } else {
       const std::int64_t unit = std::int64_t{1} << fraction_bits();
       return static_cast<float>(Element::format.max_code()) / static_cast<float>(unit);

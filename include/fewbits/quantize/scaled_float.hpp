@@ -11,10 +11,12 @@
 #include <fewbits/quantize/code_range.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/value/basic_float.hpp>
+#include <fewbits/value/limits.hpp>
 #include <fewbits/value/rounding.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -135,8 +137,7 @@ template <class Code, isa Isa>
   requires is_basic_float<Code>
 struct clipping<Code, Isa> {
   static std::size_t count(const float* x, std::size_t size, const scales_and_offsets& of) {
-    const float largest = static_cast<float>(
-        Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code())));
+    const float largest = static_cast<float>((std::numeric_limits<Code>::max)());
     std::size_t clipped = 0;
     for (std::size_t i = 0; i < size; ++i) {
       if ((bit_cast<std::uint32_t>(x[i]) & 0x7fffffff) >= 0x7f800000) continue;

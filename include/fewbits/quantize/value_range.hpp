@@ -8,9 +8,11 @@
 #include <fewbits/quantize/code_range.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/round_integer.hpp>
+#include <fewbits/value/limits.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -192,8 +194,7 @@ FEWBITS_INLINE constexpr float absmax_scale(float amax) {
                   "fewbits: codes of one bit and a sign have no scale");
   if (amax == 0.0f) return 1;
   if constexpr (is_basic_float<Code>) {
-    constexpr float highest = static_cast<float>(
-        Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code())));
+    constexpr float highest = static_cast<float>((std::numeric_limits<Code>::max)());
     const float scale = amax / highest;
     if (scale == 0.0f) return smallest_scale;
     // Rounded up, it may send the largest code beyond the largest float.

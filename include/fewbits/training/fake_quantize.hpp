@@ -9,11 +9,13 @@
 #include <fewbits/isa/features.hpp>
 #include <fewbits/quantize/affine.hpp>
 #include <fewbits/quantize/float_lanes.hpp>
+#include <fewbits/value/limits.hpp>
 #include <fewbits/value/rounding.hpp>
 #include <fewbits/view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 namespace fewbits {
@@ -33,8 +35,8 @@ FEWBITS_INLINE constexpr std::uint32_t last_quotient(std::int32_t last) {
 template <class Code>
 FEWBITS_INLINE quotient_limits limits_of(const scales_and_offsets& of) {
   if constexpr (is_basic_float<Code>) {
-    const std::uint32_t largest = bit_cast<std::uint32_t>(static_cast<float>(
-        Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code()))));
+    const std::uint32_t largest =
+        bit_cast<std::uint32_t>(static_cast<float>((std::numeric_limits<Code>::max)()));
     return {Code::format.is_signed ? largest : 0, largest};
   } else {
     const std::int32_t shift = code_shift<Code>(of);

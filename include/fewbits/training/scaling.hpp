@@ -9,10 +9,12 @@
 #include <fewbits/quantize/float_lanes.hpp>
 #include <fewbits/quantize/value_range.hpp>
 #include <fewbits/value/basic_float.hpp>
+#include <fewbits/value/limits.hpp>
 #include <fewbits/view.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace fewbits {
 inline namespace FEWBITS_ABI {
@@ -65,8 +67,7 @@ FEWBITS_INLINE constexpr float power_of_two_above(float x) {
 /// product would be infinite.
 template <class Code>
 FEWBITS_INLINE constexpr float power_of_two_scale(float amax) {
-  const double highest = static_cast<double>(
-      Code::from_bits(static_cast<typename Code::storage_type>(Code::format.max_finite_code())));
+  const double highest = static_cast<double>((std::numeric_limits<Code>::max)());
   float power = power_of_two_above(absmax_scale<Code>(amax));
   if (static_cast<double>(power) * highest < static_cast<double>(amax)) power *= 2;
   if (static_cast<double>(power) * highest > static_cast<double>(__FLT_MAX__)) power /= 2;
