@@ -25,19 +25,7 @@ inline namespace FEWBITS_ABI {
 namespace detail {
 
 template <isa Isa>
-struct neon_fp32 {
-  using a_type = float;
-  using b_type = float;
-  using acc_type = float;
-  using sum_type = float32x4_t;
-  using columns_type = float32x4_t;
-  static constexpr std::size_t lanes = 4, kr = 1;
-
-  FEWBITS_INLINE static float32x4_t zero() { return vdupq_n_f32(0); }
-  FEWBITS_INLINE static float32x4_t load(const float* src) { return vld1q_f32(src); }
-  FEWBITS_INLINE static void store(float* dst, float32x4_t x) { vst1q_f32(dst, x); }
-  FEWBITS_INLINE static float32x4_t add(float32x4_t x, float32x4_t y) { return vaddq_f32(x, y); }
-  FEWBITS_INLINE static float32x4_t columns(const float* b) { return vld1q_f32(b); }
+struct neon_fp32 : float_tile_operations<float, 16> {
   FEWBITS_INLINE static float32x4_t row(const float* a) { return vld1q_dup_f32(a); }
   FEWBITS_INLINE static float32x4_t multiply_add(float32x4_t sum, float32x4_t a, float32x4_t b) {
     return vfmaq_f32(sum, a, b);
@@ -45,19 +33,7 @@ struct neon_fp32 {
 };
 
 template <isa Isa>
-struct neon_fp64 {
-  using a_type = double;
-  using b_type = double;
-  using acc_type = double;
-  using sum_type = float64x2_t;
-  using columns_type = float64x2_t;
-  static constexpr std::size_t lanes = 2, kr = 1;
-
-  FEWBITS_INLINE static float64x2_t zero() { return vdupq_n_f64(0); }
-  FEWBITS_INLINE static float64x2_t load(const double* src) { return vld1q_f64(src); }
-  FEWBITS_INLINE static void store(double* dst, float64x2_t x) { vst1q_f64(dst, x); }
-  FEWBITS_INLINE static float64x2_t add(float64x2_t x, float64x2_t y) { return vaddq_f64(x, y); }
-  FEWBITS_INLINE static float64x2_t columns(const double* b) { return vld1q_f64(b); }
+struct neon_fp64 : float_tile_operations<double, 16> {
   FEWBITS_INLINE static float64x2_t row(const double* a) { return vld1q_dup_f64(a); }
   FEWBITS_INLINE static float64x2_t multiply_add(float64x2_t sum, float64x2_t a, float64x2_t b) {
     return vfmaq_f64(sum, a, b);
