@@ -59,10 +59,27 @@ struct register_tile {
   static constexpr std::size_t kr = Ops::kr;
   static constexpr std::size_t steps_per_line = 16;
 
+  using sums_type = typename Ops::sum_type[Rows][Vectors];
+
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
                   const b_type* b, acc_type* tile, std::size_t tile_row, bool first,
                   const void* ahead) {
-    typename Ops::sum_type sums[Rows][Vectors];
+    sums_type sums;
+    sum_up(sums, steps, a, a_row, a_step, b, ahead);
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < Rows; ++i) {
+      FEWBITS_UNROLL
+      for (std::size_t j = 0; j < Vectors; ++j) {
+        acc_type* const out = tile + i * tile_row + j * Ops::lanes;
+        Ops::store(out, first ? sums[i][j] : Ops::add(Ops::load(out), sums[i][j]));
+      }
+    }
+  }
+
+  /// The sums alone.
+  FEWBITS_INLINE static void sum_up(sums_type& sums, std::size_t steps, const a_type* a,
+                                    std::size_t a_row, std::size_t a_step, const b_type* b,
+                                    const void* ahead) {
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL
@@ -92,14 +109,6 @@ struct register_tile {
         a += a_step;
         b += nr * kr;
       } while (b != end);
-    }
-    FEWBITS_UNROLL
-    for (std::size_t i = 0; i < Rows; ++i) {
-      FEWBITS_UNROLL
-      for (std::size_t j = 0; j < Vectors; ++j) {
-        acc_type* const out = tile + i * tile_row + j * Ops::lanes;
-        Ops::store(out, first ? sums[i][j] : Ops::add(Ops::load(out), sums[i][j]));
-      }
     }
   }
 
