@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Products with few rows, which read B once: against a loop that only reads it, and against other
 // libraries. Names: gemv/<elements of B>/<layout>/<m>x<n>x<k>; `plain` is B as rows, `transposed` as
-// columns, the layout of weights. A is of the same elements where B is FP64, FP32 or has 8 bits and no
+// columns, the layout of weights, `packed` what `pack_b` writes. A is of the same elements where B is FP64, FP32 or has 8 bits and no
 // scales, else FP32.
 #include <fewbits/gemm.hpp>
 #include <fewbits/quantize.hpp>
@@ -153,48 +153,78 @@ struct operands {
   fb::matrix_view<Out> c;
 };
 
+/// A race of the product with `right`, which reads `bytes` bytes at `src`.
+template <class Operands, class Right>
+bench::race race_with(const std::string& name, Operands& data, const Right& right,
+                      const buffer& workspace, const unsigned char* src, std::size_t bytes) {
+  const double work = 1e-9 * static_cast<double>(bytes);
+  return {name,
+          form,
+          {"reading_b", work, bench::timed([=] { bench::bare_loop<8, 0>(src, nullptr, bytes); })},
+          {"fewbits", work, bench::timed([&data, &workspace, right] {
+             fb::gemm(fb::inline_executor{}, data.a, right, data.c, fb::identity{},
+                      fb::array_view<unsigned char>(workspace.data(),
+                                                    fb::gemm_workspace_bytes(data.a, right)));
+           })}};
+}
+
+template <class Operands, class Right>
+bool is_right(Operands& data, const Right& right, const buffer& workspace) {
+  fb::gemm(
+      fb::inline_executor{}, data.a, right, data.c, fb::identity{},
+      fb::array_view<unsigned char>(workspace.data(), fb::gemm_workspace_bytes(data.a, right)));
+  return data.check();
+}
+
+/// Against libraries that take B row-major, unpacked.
+template <class Left, class Right, class Out, class Operands>
+void add_peers(bench::race& race, Operands& data) {
+  for (const bench::peer* const peer : bench::gemm_peers()) {
+    bench::contender other{
+        peer->name, 1e-9 * static_cast<double>(data.b.bytes),
+        peer->gemm({element_of<Left>, element_of<Right>, element_of<Out>, data.size.m, data.size.n,
+                    data.size.k, data.a.data(), data.b.view.data(), data.c.data()})};
+    if (!other.time) continue;
+    const bool is_remote = other.name == "onednn_avx512";  // with matrices of its own
+    other.time(1);
+    if (!is_remote && !data.check()) other.kind = bench::contender::other_result;
+    race.against(std::move(other));
+  }
+}
+
 template <class Left, class Weights, class Out, bool IsTransposed>
 void multiply(benchmark::State& state, const std::string& name, const shape& size) {
   operands<Left, Weights, Out, IsTransposed> data(size);
   const auto right = data.right();
-  const std::size_t bytes = fb::gemm_workspace_bytes(data.a, right);
-  const buffer workspace(bytes);
-  const double work = 1e-9 * static_cast<double>(data.b.bytes);
-  const bench::timer ours = bench::timed([&] {
-    fb::gemm(fb::inline_executor{}, data.a, right, data.c, fb::identity{},
-             fb::array_view<unsigned char>(workspace.data(), bytes));
-  });
-  ours(1);
-  if (!data.check()) {
+  const buffer workspace(fb::gemm_workspace_bytes(data.a, right));
+  if (!is_right(data, right, workspace)) {
     state.SkipWithError("wrong product");
     return;
   }
   // The codes, and as many bytes of them again as there are scales.
-  const unsigned char* memory = nullptr;
-  if constexpr (Weights::is_quantized) {
-    memory = data.b.codes.data();
-  } else {
-    memory = data.b.memory.data();
-  }
   const buffer longer(Weights::is_quantized ? data.b.bytes : 0);
-  const unsigned char* const src = Weights::is_quantized ? longer.data() : memory;
-  bench::race race(name, form, {"reading_b", work, bench::timed([&] {
-                                  bench::bare_loop<8, 0>(src, nullptr, data.b.bytes);
-                                })},
-                   {"fewbits", work, ours});
-  if constexpr (!IsTransposed && !Weights::is_quantized) {
-    for (const bench::peer* const peer : bench::gemm_peers()) {
-      bench::contender other{
-          peer->name, work,
-          peer->gemm({element_of<Left>, element_of<typename Weights::element>, element_of<Out>,
-                      size.m, size.n, size.k, data.a.data(), data.b.view.data(), data.c.data()})};
-      if (!other.time) continue;
-      const bool is_remote = other.name == "onednn_avx512";  // with matrices of its own
-      other.time(1);
-      if (!is_remote && !data.check()) other.kind = bench::contender::other_result;
-      race.against(std::move(other));
-    }
+  const unsigned char* src = longer.data();
+  if constexpr (!Weights::is_quantized) src = data.b.memory.data();
+  bench::race race = race_with(name, data, right, workspace, src, data.b.bytes);
+  if constexpr (!IsTransposed && !Weights::is_quantized)
+    add_peers<Left, typename Weights::element, Out>(race, data);
+  race.run(state, 7);
+}
+
+template <class Left, class Right, class Out>
+void multiply_packed(benchmark::State& state, const std::string& name, const shape& size) {
+  operands<Left, plain_matrix<Right>, Out, false> data(size);
+  const std::size_t bytes = fb::packed_b_bytes<Left>(data.b.view);
+  const buffer memory(bytes);
+  const auto right =
+      fb::pack_b<Left>(data.b.view, fb::array_view<unsigned char>(memory.data(), bytes));
+  const buffer workspace(fb::gemm_workspace_bytes(data.a, right));
+  if (!is_right(data, right, workspace)) {
+    state.SkipWithError("wrong product");
+    return;
   }
+  bench::race race = race_with(name, data, right, workspace, memory.data(), bytes);
+  add_peers<Left, Right, Out>(race, data);
   race.run(state, 7);
 }
 
@@ -213,6 +243,12 @@ template <class Left, class Right, class Out>
 void add(const std::string& types) {
   add_layout<Left, plain_matrix<Right>, Out, false>(types);
   add_layout<Left, plain_matrix<Right>, Out, true>(types);
+  for (const shape& size : shapes) {
+    const std::string name = "gemv/" + types + "/packed/" + size.name();
+    benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+      multiply_packed<Left, Right, Out>(state, name, size);
+    })->Unit(benchmark::kMicrosecond);
+  }
 }
 template <class Weights>
 void add_weights(const std::string& types) {

@@ -2,9 +2,12 @@
 // Products with a packed B have the bits of those with the matrix itself.
 #include <fewbits/gemm.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
+#include <limits>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -30,13 +33,45 @@ std::vector<Element> some(std::size_t count, std::uint32_t seed) {
   return matrix;
 }
 
-/// The product of A and B, and that with B packed, into C with gaps.
+template <class Out>
+bool are_same(Out x, Out y) {
+  return std::memcmp(&x, &y, sizeof(Out)) == 0 || (x != x && y != y);
+}
+
+/// The product of A, as it is or transposed, with B packed, into C with gaps.
+template <class Left, class Packed, class Out>
+void expect_product(const Left& left, const Packed& packed, const std::vector<Out>& want,
+                    runner::order how) {
+  static const guard_page::buffer scratch(1 << 23);
+  const std::size_t m = left.rows(), n = packed.cols(), stride = n + 3;
+  std::vector<Out> got(m * stride, Out(77));
+  const std::size_t needed = fb::gemm_workspace_bytes(left, packed);
+  unsigned char* const workspace = scratch.ending(needed);
+  std::memset(workspace, 0xff, needed);
+  fb::gemm(runner::executor(how), left, packed, fb::matrix_view<Out>(got.data(), m, n, stride),
+           fb::identity{}, fb::array_view<unsigned char>(workspace, needed));
+  for (std::size_t i = 0; i < m; ++i)
+    for (std::size_t j = 0; j < stride; ++j)
+      ASSERT_TRUE(are_same(got[i * stride + j], j < n ? want[i * n + j] : Out(77)))
+          << m << " x " << n << " x " << left.cols() << " at " << i << ", " << j;
+}
+
+/// Products of the first rows of A with B, and those with B packed.
 template <class Left, class Right, class Out, bool Transposed>
-void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
-  static const guard_page::buffer memory(1 << 21), scratch(1 << 23);
-  const std::vector<Left> a = some<Left>(m * k, 1);
-  const std::vector<Right> b = some<Right>(k * n, 2);
-  const fb::matrix_view left(a, m, k);
+void check(std::initializer_list<std::size_t> rows, std::size_t n, std::size_t k,
+           runner::order how) {
+  static const guard_page::buffer memory(1 << 21);
+  // As many rows more as make the plain product take another path than few rows do.
+  const std::size_t most = std::max(rows) < 9 ? 9 : std::max(rows);
+  std::vector<Left> a = some<Left>(most * k, 1);
+  std::vector<Right> b = some<Right>(k * n, 2);
+  if constexpr (std::numeric_limits<Left>::has_infinity) {
+    if (n > 64 && k > 4) {
+      a[k] = std::numeric_limits<Left>::infinity();
+      a[2 * k + 3] = std::numeric_limits<Left>::quiet_NaN();
+      b[5] = Right(0);
+    }
+  }
   const auto right = [&] {
     if constexpr (Transposed) {
       return fb::transposed(fb::matrix_view(b, n, k));
@@ -44,14 +79,8 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
       return fb::matrix_view(b, k, n);
     }
   }();
-  const std::size_t stride = n + 3;
-  // As many rows more as make the plain product take the same path.
-  const std::size_t more = m <= 8 ? 9 : m;
-  std::vector<Left> taller(a);
-  taller.resize(more * k);
-  std::vector<Out> want(more * n), got(m * stride, Out(77));
-  const fb::matrix_view<Out> c(got.data(), m, n, stride);
-  fb::gemm(fb::matrix_view(taller, more, k), right, fb::matrix_view(want, more, n));
+  std::vector<Out> want(most * n);
+  fb::gemm(fb::matrix_view(a, most, k), right, fb::matrix_view(want, most, n));
 
   runner::executor executor(how);
   const std::size_t bytes = fb::packed_b_bytes<Left>(right);
@@ -60,24 +89,22 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
   const auto packed = fb::pack_b<Left>(executor, right, fb::array_view<unsigned char>(at, bytes));
   EXPECT_EQ(packed.rows(), k);
   EXPECT_EQ(packed.cols(), n);
-  const std::size_t needed = fb::gemm_workspace_bytes(left, packed);
-  unsigned char* const workspace = scratch.ending(needed);
-  std::memset(workspace, 0xff, needed);
-  fb::gemm(executor, left, packed, c, fb::identity{},
-           fb::array_view<unsigned char>(workspace, needed));
-  for (std::size_t i = 0; i < m; ++i)
-    for (std::size_t j = 0; j < stride; ++j)
-      ASSERT_EQ(got[i * stride + j], j < n ? want[i * n + j] : Out(77))
-          << m << " x " << n << " x " << k << " at " << i << ", " << j;
+  for (const std::size_t m : rows) {
+    expect_product(fb::matrix_view<const Left>(a.data(), m, k), packed, want, how);
+    std::vector<Left> columns(m * k);
+    for (std::size_t i = 0; i < m * k; ++i) columns[i % k * m + i / k] = a[i];
+    expect_product(fb::transposed(fb::matrix_view<const Left>(columns.data(), k, m)), packed, want,
+                   how);
+  }
 }
 
 template <class Left, class Right, class Out, bool Transposed>
 void check_shapes() {
-  for (const std::size_t m : {1U, 6U, 13U})
-    for (const std::size_t n : {1U, 64U, 131U})
-      for (const std::size_t k : {0U, 1U, 5U, 64U, 1030U})
-        check<Left, Right, Out, Transposed>(m, n, k, runner::order::reverse);
-  check<Left, Right, Out, Transposed>(349, 70, 33, runner::order::two_threads);
+  for (const std::size_t n : {1U, 64U, 131U})
+    for (const std::size_t k : {0U, 1U, 2U, 3U, 4U, 5U, 64U, 1030U})
+      check<Left, Right, Out, Transposed>({1, 2, 3, 4, 5, 6, 7, 8, 13}, n, k,
+                                          runner::order::reverse);
+  check<Left, Right, Out, Transposed>({8, 349}, 70, 33, runner::order::two_threads);
 }
 
 TEST(PackedB, GivesTheBitsOfThePlainProduct) {

@@ -72,6 +72,27 @@ struct gemm_depth {
   }
 };
 
+/// With A + x and B + y packed for A and B,
+///   sum A B = sum (A + x)(B + y) - y sum (A + x) - x sum (B + y) + k x y,
+/// modulo 2^32, and the left side fits. The sums that nothing multiplies need not have been made.
+template <gemm_micro_kernel Kernel>
+FEWBITS_INLINE void remove_surplus(const gemm_problem<Kernel>& problem, std::size_t rows,
+                                   const std::uint32_t* a_sums, const std::uint32_t* b_sums,
+                                   typename Kernel::acc_type* tile, std::size_t tile_row) {
+  const std::uint32_t x = problem.a_surplus;
+  const std::uint32_t y = problem.b_surplus;
+  if (x == 0 && y == 0) return;
+  const std::uint32_t both = static_cast<std::uint32_t>(problem.k) * x * y;
+  std::uint32_t of_columns[Kernel::nr];
+  for (std::size_t j = 0; j < Kernel::nr; ++j) of_columns[j] = x != 0 ? x * b_sums[j] : 0;
+  for (std::size_t i = 0; i < rows; ++i, tile += tile_row) {
+    const std::uint32_t of_row = both - (y != 0 ? y * a_sums[i] : 0);
+    for (std::size_t j = 0; j < Kernel::nr; ++j)
+      tile[j] = static_cast<typename Kernel::acc_type>(static_cast<std::uint32_t>(tile[j]) +
+                                                       of_row - of_columns[j]);
+  }
+}
+
 /// Blocks of C are computed independently: for each part of the depth, for each panel of columns, for
 /// each mr rows. A block of A (mc x kc) stays in the second-level cache while panels of B pass
 /// through. With several blocks of rows, A and B are packed whole before; with one, each panel of B
@@ -282,31 +303,11 @@ class gemm_driver {
     Kernel::run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
                 ahead);
     if (part + 1 != sizes.chunks) return;
-    if constexpr (has_sums) remove_surplus(problem, packed, row, col, tile, tile_row);
+    if constexpr (has_sums)
+      remove_surplus(problem, mr, packed.a_sums + row,
+                     (problem.packed_b != nullptr ? problem.packed_b_sums : packed.b_sums) + col,
+                     tile, tile_row);
     if (!is_direct) problem.store(problem.output, tile, row, col, rows, cols);
-  }
-
-  /// With A + x and B + y packed for A and B,
-  ///   sum A B = sum (A + x)(B + y) - y sum (A + x) - x sum (B + y) + k x y,
-  /// modulo 2^32, and the left side fits.
-  FEWBITS_INLINE static void remove_surplus(const gemm_problem<Kernel>& problem,
-                                            const parts& packed, std::size_t row, std::size_t col,
-                                            acc_type* tile, std::size_t tile_row) {
-    const std::uint32_t x = problem.a_surplus;
-    const std::uint32_t y = problem.b_surplus;
-    if (x == 0 && y == 0) return;
-    const std::uint32_t* const b_sums =
-        (problem.packed_b != nullptr ? problem.packed_b_sums : packed.b_sums) + col;
-    const std::uint32_t both = static_cast<std::uint32_t>(problem.k) * x * y;
-    // The sums that nothing multiplies have not been made.
-    std::uint32_t of_columns[nr];
-    for (std::size_t j = 0; j < nr; ++j) of_columns[j] = x != 0 ? x * b_sums[j] : 0;
-    for (std::size_t i = 0; i < mr; ++i, tile += tile_row) {
-      const std::uint32_t of_row = both - (y != 0 ? y * packed.a_sums[row + i] : 0);
-      for (std::size_t j = 0; j < nr; ++j)
-        tile[j] =
-            static_cast<acc_type>(static_cast<std::uint32_t>(tile[j]) + of_row - of_columns[j]);
-    }
   }
 };
 

@@ -24,6 +24,7 @@ inline namespace FEWBITS_ABI {
 /// line of 64 bytes into the second-level cache every `steps_per_line` steps.
 /// `run(steps, a, b, tile, first)` is the same with a panel of A and a tile. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
+/// `with_rows<count>`, where it is, gives each row the same bits.
 template <class Kernel>
 concept gemm_micro_kernel =
     requires(std::size_t size, const typename Kernel::a_type* a, const typename Kernel::b_type* b,
@@ -43,6 +44,8 @@ struct generic_micro_kernel {
   static constexpr std::size_t nr = Nr;
   static constexpr std::size_t kr = Kr;
   static constexpr std::size_t steps_per_line = 16;
+  template <std::size_t Count>
+  using with_rows = generic_micro_kernel<Left, Right, Accumulator, Count, Nr, Kr, Isa>;
   /// Integers modulo 2^32: with an operand moved by 128, a sum may leave the range before it is moved
   /// back.
   using sum_type = std::conditional_t<std::is_integral_v<Accumulator>, std::uint32_t, Accumulator>;

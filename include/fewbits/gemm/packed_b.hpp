@@ -5,6 +5,7 @@
 
 #include <fewbits/config.hpp>
 #include <fewbits/exec/executor.hpp>
+#include <fewbits/gemm/few_rows_driver.hpp>
 #include <fewbits/gemm/gemm.hpp>
 
 #include <cstddef>
@@ -158,8 +159,10 @@ template <class Left = void, isa Isa = native, detail::gemm_operand Right>
 template <isa Isa = native, detail::gemm_operand Left, detail::packed_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
-  return detail::gemm_driver<typename Right::kernel>::workspace_bytes(a.rows(), b.cols(), a.cols(),
-                                                                      true);
+  using kernel = typename Right::kernel;
+  if (a.rows() <= detail::few_rows)
+    return detail::few_rows_driver<kernel>::workspace_bytes(a.rows(), a.cols());
+  return detail::gemm_driver<kernel>::workspace_bytes(a.rows(), b.cols(), a.cols(), true);
 }
 
 /// C = epilogue(A B) with a packed B. All else as with a plain one.
@@ -181,7 +184,11 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
       detail::problem_without_b<kernel, Left>(a, a_source, output, Right::surplus);
   problem.packed_b = b.panels();
   problem.packed_b_sums = b.sums();
-  detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
+  if (a.rows() <= detail::few_rows) {
+    detail::few_rows_driver<kernel>::run(runner, problem, workspace.data());
+  } else {
+    detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
+  }
 }
 
 }  // namespace FEWBITS_ABI

@@ -49,7 +49,10 @@ struct float_tile_operations : tile_operations<Element, Element, Element, Bytes,
 ///   row(const a_type*)                kr elements of A, in every lane
 ///   multiply_add(sum, row, columns)   sum + the products, kr of them added up in each lane.
 /// `Ops` is a template on the `isa`, which therefore names `run` too.
-template <class Ops, std::size_t Rows, std::size_t Vectors>
+///
+/// Lines of B are asked for `Distance` bytes ahead: from the second-level cache, whose hardware prefetcher
+/// alone costs 5% of the speed. The more rows, the less of memory the processor looks ahead at itself.
+template <class Ops, std::size_t Rows, std::size_t Vectors, std::size_t Distance = 2048>
 struct register_tile {
   using a_type = typename Ops::a_type;
   using b_type = typename Ops::b_type;
@@ -58,6 +61,9 @@ struct register_tile {
   static constexpr std::size_t nr = Vectors * Ops::lanes;
   static constexpr std::size_t kr = Ops::kr;
   static constexpr std::size_t steps_per_line = 16;
+  /// For B that comes from memory.
+  template <std::size_t Count>
+  using with_rows = register_tile<Ops, Count, Vectors, Count == 1 ? 2048 : 8192>;
 
   using sums_type = typename Ops::sum_type[Rows][Vectors];
 
@@ -119,11 +125,8 @@ struct register_tile {
 
  private:
   static constexpr std::size_t line = 64;
-  /// B comes from the second-level cache, whose hardware prefetcher alone costs 5% of the speed.
-  static constexpr std::size_t distance = 2048;
-
   FEWBITS_INLINE static void prefetch_columns(const b_type* b) {
-    const std::uintptr_t later = reinterpret_cast<std::uintptr_t>(b) + distance;
+    const std::uintptr_t later = reinterpret_cast<std::uintptr_t>(b) + Distance;
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < nr * kr * sizeof(b_type); i += line)
       __builtin_prefetch(reinterpret_cast<const void*>(later + i));
