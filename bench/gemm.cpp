@@ -40,6 +40,8 @@ constexpr bench::unit unit_of() {
       return bench::unit::int8_dot;
     case compute_kind::bf16_dot:
       return bench::unit::bf16_dot;
+    case compute_kind::fp16_fma:
+      return bench::unit::fp16_fma;
     case compute_kind::fp32_fma:
       return bench::unit::fp32_fma;
     case compute_kind::fp64_fma:

@@ -179,6 +179,8 @@ constexpr bench::unit unit_of() {
       return bench::unit::int8_dot;
     case compute_kind::bf16_dot:
       return bench::unit::bf16_dot;
+    case compute_kind::fp16_fma:
+      return bench::unit::fp16_fma;
     case compute_kind::fp32_fma:
       return bench::unit::fp32_fma;
     case compute_kind::fp64_fma:
@@ -223,7 +225,7 @@ std::vector<rung> make_rungs() {
 
 /// The share of the peak of its unit, and the limit of reading: measured in every round.
 struct limits {
-  std::vector<double> peak[4];  // of the units up to int8_dot
+  std::vector<double> peak[5];  // of the units up to int8_dot
   std::vector<double> reading;  // GB/s
 };
 
@@ -236,7 +238,7 @@ void run(std::vector<rung>& rungs, limits& bounds, int rounds) {
     each.one_row(1);
   }
   for (int round = 0; round < rounds; ++round) {
-    for (int unit = 0; unit < 4; ++unit)
+    for (int unit = 0; unit < 5; ++unit)
       bounds.peak[unit].push_back(bench::peak(bench::units[unit]));
     for (rung& each : rungs) each.gemm_speeds.push_back(gemm_work / each.gemm(1));
     for (rung& each : rungs) each.one_row_speeds.push_back(one_row_work / each.one_row(1));

@@ -34,8 +34,8 @@ using fewbits::native;
 }
 
 /// What multiplies. No product of fewbits runs on tiles (AMX); rivals do.
-enum class unit { fp64_fma, fp32_fma, bf16_dot, int8_dot, bf16_tile, int8_tile };
-inline constexpr unit units[] = {unit::fp64_fma, unit::fp32_fma,  unit::bf16_dot,
+enum class unit { fp64_fma, fp32_fma, fp16_fma, bf16_dot, int8_dot, bf16_tile, int8_tile };
+inline constexpr unit units[] = {unit::fp64_fma, unit::fp32_fma,  unit::fp16_fma, unit::bf16_dot,
                                  unit::int8_dot, unit::bf16_tile, unit::int8_tile};
 
 [[nodiscard]] inline const char* name_of(unit which) {
@@ -44,6 +44,8 @@ inline constexpr unit units[] = {unit::fp64_fma, unit::fp32_fma,  unit::bf16_dot
       return "FP64 multiply-add";
     case unit::fp32_fma:
       return "FP32 multiply-add";
+    case unit::fp16_fma:
+      return "FP16 multiply-add";
     case unit::bf16_dot:
       return "BF16 dot product";
     case unit::int8_dot:
@@ -97,6 +99,18 @@ struct portable_ops {
 };
 using fp64_ops = portable_ops<double>;
 using fp32_ops = portable_ops<float>;
+#endif
+
+#if defined(__AVX512FP16__)
+#define FEWBITS_BENCH_FP16_FMA 1
+struct fp16_ops {
+  using vector = __m512h;
+  static constexpr std::size_t sums = 24, products = 32;
+  static vector start(double value) {
+    return _mm512_castsi512_ph(_mm512_set1_epi16(value < 1 ? 0x3800 : 0x3c00));
+  }
+  static vector step(vector sum, vector x, vector y) { return _mm512_fmadd_ph(sum, x, y); }
+};
 #endif
 
 #if defined(__AVX512BF16__)
@@ -249,6 +263,12 @@ template <bool IsInt8>
       return spin_rate<fp64_ops>();
     case unit::fp32_fma:
       return spin_rate<fp32_ops>();
+    case unit::fp16_fma:
+#if defined(FEWBITS_BENCH_FP16_FMA)
+      return spin_rate<fp16_ops>();
+#else
+      return 0;
+#endif
     case unit::bf16_dot:
 #if defined(FEWBITS_BENCH_BF16_DOT)
       return spin_rate<bf16_ops>();

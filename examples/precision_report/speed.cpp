@@ -119,6 +119,8 @@ const char* unit_of() {
       return "INT8";
     case compute_kind::bf16_dot:
       return "BF16";
+    case compute_kind::fp16_fma:
+      return "FP16";
     case compute_kind::fp32_fma:
       return "FP32";
     case compute_kind::fp64_fma:

@@ -15,6 +15,7 @@
 //   fb::ggml_matrix<fb::ggml_format::q4_0> W{blocks, n, k};
 // and by name with less precise, faster arithmetic:
 //   fb::gemm(fb::rounded_to<fb::bf16>(X), fb::transposed(W8), Y);   FP32 by FP8 in the BF16 unit
+//   fb::gemm(fb::fp16_sums(X16), fb::transposed(W16), Y);           short sums in FP16, then in FP32
 //   fb::gemm(fb::dynamic_rows(X), fb::transposed(W), Y);            X to INT8 row by row, INT8 products
 //   const auto packed = fb::pack_dynamic(fb::transposed(W), memory);
 //   fb::gemm(fb::dynamic_rows(X), packed, Y);                       the same, W packed once
@@ -26,5 +27,6 @@
 #include <fewbits/gemm/gemm.hpp>
 #include <fewbits/gemm/gemm_affine.hpp>
 #include <fewbits/gemm/gemm_dynamic.hpp>
+#include <fewbits/gemm/operand_fp16.hpp>
 #include <fewbits/gemm/operand_rounded.hpp>
 #include <fewbits/gemm/packed_b.hpp>

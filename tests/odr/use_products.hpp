@@ -44,6 +44,14 @@ inline void use_stored_weights(const float (&x)[64], const unsigned char (&bytes
            fb::rounded_to<fb::bf16>(fb::transposed(activations)), fb::matrix_view<float>(y, 1, 1));
 }
 
+/// FP32 numbers and weights of 4 bits, summed in FP16.
+inline void use_fp16_sums(const float (&x)[64], const unsigned char (&bytes)[64], float (&y)[64]) {
+  const fb::matrix_view<const float> left(x, 16, 4);
+  fb::gemm(fb::rounded_to<fb::fp16>(left),
+           fb::fp16_sums(fb::packed_matrix_view<const fb::fp4_e2m1>(bytes, 4, 4)),
+           fb::matrix_view<float>(y, 16, 4));
+}
+
 inline void use_epilogues(const float (&x)[64], float (&y)[64]) {
   const fb::matrix_view<const float> left(x, 16, 4), right(x, 4, 4);
   const fb::matrix_view<float> out(y, 16, 4);
@@ -71,6 +79,7 @@ inline float use_products(const float (&x)[64]) {
   float y[64] = {};
   unsigned char bytes[64] = {};
   use_stored_weights(x, bytes, y);
+  use_fp16_sums(x, bytes, y);
   use_epilogues(x, y);
   use_threads(fb::matrix_view<const float>(x, 4, 16), fb::matrix_view<float>(y, 4, 4));
   return y[0];

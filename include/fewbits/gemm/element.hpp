@@ -16,8 +16,8 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 
 /// The arithmetic that a product can run in, the cheapest first. Each can hold all values of those
-/// before it.
-enum class compute_kind : unsigned char { int8_dot, bf16_dot, fp32_fma, fp64_fma };
+/// before it, but for `fp16_fma`, which only `fp16_sums` asks for and which goes before all others.
+enum class compute_kind : unsigned char { int8_dot, bf16_dot, fp32_fma, fp64_fma, fp16_fma };
 
 /// Of an element type: `kind`, the cheapest arithmetic that holds all its values exactly, and
 /// `decode<To, Isa>(src, dst, count)`, which writes `count` consecutive elements as `To`, exactly.
@@ -93,11 +93,19 @@ struct gemm_element<Element> {
 
 namespace detail {
 
+/// Whether all elements are FP16 numbers.
+template <class Element>
+inline constexpr bool is_fp16_element = gemm_element<Element>::kind == compute_kind::int8_dot;
+template <floating Element>
+inline constexpr bool is_fp16_element<Element> = is_subset(format_of<Element>, formats::fp16);
+
 /// The arithmetic for A and B on `Isa`. Integers meet floats in BF16, which holds 8-bit integers.
 template <compute_kind Left, compute_kind Right, isa Isa>
 FEWBITS_INLINE constexpr compute_kind compute_for() {
   const compute_kind both = Left > Right ? Left : Right;
-  return both == compute_kind::bf16_dot && !has_bf16_dot<Isa> ? compute_kind::fp32_fma : both;
+  const bool is_missing = (both == compute_kind::bf16_dot && !has_bf16_dot<Isa>) ||
+                          (both == compute_kind::fp16_fma && !has_fp16_fma<Isa>);
+  return is_missing ? compute_kind::fp32_fma : both;
 }
 
 template <compute_kind Kind, isa Isa>
@@ -109,6 +117,10 @@ struct kernel_for<compute_kind::int8_dot, Isa> {
 template <isa Isa>
 struct kernel_for<compute_kind::bf16_dot, Isa> {
   using type = micro_kernel<bf16, bf16, float, Isa>;
+};
+template <isa Isa>
+struct kernel_for<compute_kind::fp16_fma, Isa> {
+  using type = micro_kernel<fp16, fp16, float, Isa>;
 };
 template <isa Isa>
 struct kernel_for<compute_kind::fp32_fma, Isa> {

@@ -50,7 +50,8 @@ FEWBITS_INLINE gemm_problem<Kernel> problem_without_b(
                                nullptr,
                                nullptr};
   // Sums of rows of A are made by packing.
-  if constexpr (is_row_major && std::is_same_v<Source, element_source<typename Kernel::a_type>>)
+  if constexpr (is_row_major &&
+                std::is_same_v<typename plain_element<Source>::type, typename Kernel::a_type>)
     if (a.cols() % Kernel::kr == 0 && b_surplus == 0) {
       problem.plain_a = a_source.data;
       problem.plain_a_row = a_source.stride;
@@ -83,8 +84,8 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            `codebook_matrix` or `ggml_matrix`. C is a `matrix_view` that overlaps neither.
 /// Arithmetic: the cheapest that holds both element types exactly: 8-bit integers, BF16 where the
 ///            instruction set has a unit for it, FP32, FP64. Numbers with scales are FP32, with the
-///            bits of `dequantize`; for other arithmetic see `rounded_to` and `dynamic_rows`, and for two
-///            affine matrices gemm_affine.hpp. Integer sums are exact while they fit
+///            bits of `dequantize`; for other arithmetic see `rounded_to`, `fp16_sums` and `dynamic_rows`,
+///            and for two affine matrices gemm_affine.hpp. Integer sums are exact while they fit
 ///            32 bits, which k <= 33025 guarantees for uint8 by uint8, k <= 65793 for uint8 by int8 and
 ///            k <= 131071 for int8 by int8. FP32 and BF16
 ///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the

@@ -76,6 +76,14 @@ struct packed_element_source {
   }
 };
 
+/// Whether all elements are FP16 numbers.
+template <class Source>
+inline constexpr bool is_fp16_source = Source::kind == compute_kind::int8_dot;
+template <class Element>
+inline constexpr bool is_fp16_source<element_source<Element>> = is_fp16_element<Element>;
+template <class Element>
+inline constexpr bool is_fp16_source<packed_element_source<Element>> = is_fp16_element<Element>;
+
 /// The element type where packing may read memory itself, else void.
 template <class Source>
 struct plain_element {
@@ -167,10 +175,21 @@ concept gemm_operand = requires {
   { operand_source<View>::kind };
 };
 
+/// Whether products of these sources may be those of FP16 numbers if one of them asks for that.
+template <class Left, class Right>
+inline constexpr bool fp16_agrees =
+    (Left::kind != compute_kind::fp16_fma && Right::kind != compute_kind::fp16_fma) ||
+    (is_fp16_source<Left> && is_fp16_source<Right>);
+
+template <class Left, class Right, isa Isa>
+struct kernel_of_sources {
+  static_assert(fp16_agrees<Left, Right>,
+                "fewbits: fp16_sums needs A and B of FP16 numbers; others by rounded_to<fp16>");
+  using type = typename kernel_for<compute_for<Left::kind, Right::kind, Isa>(), Isa>::type;
+};
 template <class Left, class Right, isa Isa>
 using gemm_kernel =
-    typename kernel_for<compute_for<operand_source<Left>::kind, operand_source<Right>::kind, Isa>(),
-                        Isa>::type;
+    typename kernel_of_sources<operand_source<Left>, operand_source<Right>, Isa>::type;
 
 /// What every product requires of its shapes and of its `given` bytes of workspace.
 template <class Left, class Right, class Out>

@@ -76,6 +76,9 @@ struct rounded_source {
   };
 };
 
+template <class Element, class Source>
+inline constexpr bool is_fp16_source<rounded_source<Element, Source>> = is_fp16_element<Element>;
+
 template <class Element, class View>
 struct matrix_traits<rounded_view<Element, View>> {
   using source_type = rounded_source<Element, operand_source<View>>;

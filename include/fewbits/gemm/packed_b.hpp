@@ -112,6 +112,8 @@ struct packed_for {
     if constexpr (std::is_void_v<Left>) {
       return own;
     } else {
+      static_assert(own != compute_kind::fp16_fma || is_fp16_element<Left>,
+                    "fewbits: fp16_sums needs elements of A that are FP16 numbers");
       return gemm_element<Left>::kind;
     }
   }
@@ -172,9 +174,10 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
   static_assert(Right::instruction_set == Isa, "fewbits: B is packed for another instruction set");
-  static_assert(
-      detail::compute_for<detail::operand_source<Left>::kind, Right::kind, Isa>() == Right::kind,
-      "fewbits: B is packed for arithmetic that does not hold the elements of A");
+  using source = detail::operand_source<Left>;
+  static_assert(detail::compute_for<source::kind, Right::kind, Isa>() == Right::kind &&
+                    (Right::kind != compute_kind::fp16_fma || detail::is_fp16_source<source>),
+                "fewbits: B is packed for arithmetic that does not hold the elements of A");
   detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
   using kernel = typename Right::kernel;
   using writer = detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;

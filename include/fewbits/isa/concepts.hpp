@@ -21,6 +21,10 @@ concept has_avx512 = has_avx2<Isa> && Isa.has(feature::avx512f) && Isa.has(featu
 template <isa Isa>
 concept has_avx512_vnni = has_avx512<Isa> && Isa.has(feature::avx512vnni);
 
+/// Arithmetic of FP16 numbers.
+template <isa Isa>
+concept has_avx512_fp16 = has_avx512<Isa> && Isa.has(feature::avx512fp16);
+
 /// Dot products of two BF16 numbers.
 template <isa Isa>
 concept has_avx512_bf16 = has_avx512<Isa> && Isa.has(feature::avx512bf16);
@@ -38,6 +42,10 @@ concept has_neon = Isa.has(feature::neon);
 /// Arithmetic of FP16 numbers.
 template <isa Isa>
 concept has_neon_fp16 = has_neon<Isa> && Isa.has(feature::neon_fp16);
+
+/// Fused multiply-add of FP16 numbers, twice as many at a time as of FP32.
+template <isa Isa>
+concept has_fp16_fma = has_avx512_fp16<Isa> || has_neon_fp16<Isa>;
 
 /// Dot products of four 8-bit integers.
 template <isa Isa>

@@ -17,9 +17,11 @@
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 #include <fewbits/isa/x86_avx512.hpp>
 #include <fewbits/isa/x86_avx512_blocks.hpp>
+#include <fewbits/isa/x86_avx512_fp16_gemm.hpp>
 #include <fewbits/isa/x86_avx512_gemm.hpp>
 #endif
 #if defined(__ARM_NEON) && defined(__aarch64__) && !defined(__AARCH64EB__)
 #include <fewbits/isa/arm_neon.hpp>
+#include <fewbits/isa/arm_neon_fp16_gemm.hpp>
 #include <fewbits/isa/arm_neon_gemm.hpp>
 #endif
