@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Products with few rows, which read B once: against a loop that only reads it, and against other
 // libraries. Names: gemv/<elements of B>/<layout>/<m>x<n>x<k>; `plain` is B as rows, `transposed` as
-// columns, the layout of weights, `packed` what `pack_b` writes. A is of the same elements where B is FP64, FP32 or has 8 bits and no
+// columns, the layout of weights, `packed` what `pack_b` writes, `dynamic` transposed with A quantized to
+// INT8. A is of the same elements where B is FP64, FP32 or has 8 bits and no
 // scales, else FP32.
 #include <fewbits/gemm.hpp>
 #include <fewbits/quantize.hpp>
@@ -228,6 +229,37 @@ void multiply_packed(benchmark::State& state, const std::string& name, const sha
   race.run(state, 7);
 }
 
+/// A quantized to INT8 as it is multiplied.
+template <class Weights>
+void multiply_dynamic(benchmark::State& state, const std::string& name, const shape& size,
+                      bool packs) {
+  operands<float, Weights, float, true> data(size);
+  const auto weights = data.right();
+  const auto a = fb::dynamic_rows(data.a);
+  const std::size_t packed_bytes = fb::dynamic_weights_bytes(weights);
+  const buffer memory(packs ? packed_bytes : data.b.bytes), packed_memory(packed_bytes);
+  const auto packed =
+      fb::pack_dynamic(weights, fb::array_view<unsigned char>(packed_memory.data(), packed_bytes));
+  const buffer workspace(fb::gemm_workspace_bytes(a, weights) +
+                         fb::gemm_workspace_bytes(a, packed));
+  const fb::array_view<unsigned char> scratch(
+      workspace.data(), fb::gemm_workspace_bytes(a, weights) + fb::gemm_workspace_bytes(a, packed));
+  const std::size_t bytes = packs ? packed_bytes : data.b.bytes;
+  const double work = 1e-9 * static_cast<double>(bytes);
+  bench::race race(name, form, {"reading_b", work, bench::timed([&] {
+                                  bench::bare_loop<8, 0>(memory.data(), nullptr, bytes);
+                                })},
+                   {"fewbits", work, bench::timed([&] {
+                      if (packs) {
+                        fb::gemm(fb::inline_executor{}, a, packed, data.c, fb::identity{}, scratch);
+                      } else {
+                        fb::gemm(fb::inline_executor{}, a, weights, data.c, fb::identity{},
+                                 scratch);
+                      }
+                    })});
+  race.run(state, 7);
+}
+
 template <class Left, class Weights, class Out, bool IsTransposed>
 void add_layout(const std::string& types) {
   for (const shape& size : shapes) {
@@ -253,6 +285,17 @@ void add(const std::string& types) {
 template <class Weights>
 void add_weights(const std::string& types) {
   add_layout<float, Weights, float, true>(types);
+  if constexpr (requires(const Weights& weights) {
+                  fb::dynamic_weights_bytes(fb::transposed(weights.view));
+                })
+    for (const bool packs : {false, true})
+      for (const shape& size : shapes) {
+        const std::string name =
+            "gemv/" + types + (packs ? "/dynamic_packed/" : "/dynamic/") + size.name();
+        benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+          multiply_dynamic<Weights>(state, name, size, packs);
+        })->Unit(benchmark::kMicrosecond);
+      }
 }
 
 }  // namespace

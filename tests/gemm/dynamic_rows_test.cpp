@@ -27,8 +27,8 @@ std::uint32_t next_random() {
 }
 float random_scale() { return 0.25F * static_cast<float>(1U << next_random() % 4); }
 
-const guard_page::buffer code_memory(1 << 17), scale_memory(1 << 17), offset_memory(1 << 17),
-    activation_memory(1 << 17), packed_memory(1 << 18);
+const guard_page::buffer code_memory(1 << 18), scale_memory(1 << 17), offset_memory(1 << 17),
+    activation_memory(1 << 18), packed_memory(1 << 19);
 
 unsigned char* random_codes(size_t bytes) {
   unsigned char* const codes = code_memory.ending(bytes);
@@ -172,8 +172,8 @@ void expect_product(const row& of, size_t m, size_t n, size_t k, runner::order h
 TEST(DynamicRows, TimesWeightsInGroupsIsExactUpToTheScales) {
   state = 1;
   for (const row& of : rows)
-    for (const size_t m : {1U, 9U, 20U})
-      for (const size_t k : {0U, 1U, 31U, 33U, 200U})
+    for (const size_t m : {1U, 2U, 3U, 8U, 9U, 20U})
+      for (const size_t k : {0U, 1U, 31U, 33U, 200U, 2185U})
         expect_product(of, m, 67, k, runner::order::forward);
 }
 

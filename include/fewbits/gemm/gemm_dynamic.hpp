@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/exec/executor.hpp>
 #include <fewbits/gemm/epilogue.hpp>
+#include <fewbits/gemm/few_rows_grouped.hpp>
 #include <fewbits/gemm/gemm.hpp>
 #include <fewbits/gemm/gemm_affine.hpp>
 #include <fewbits/gemm/grouped_driver.hpp>
@@ -116,6 +117,7 @@ struct grouped_product {
   using source = integer_source<matrix>;
   using kernel = integer_kernel<Isa>;
   using driver = grouped_driver<kernel, Isa>;
+  using few = few_grouped_product<matrix, Isa, kernel::nr>;
   static constexpr std::size_t group = group_of_weights<Right>;
   static_assert(group % kernel::kr == 0 && group <= 1024,
                 "fewbits: groups are a multiple of 4, and at most 1024");
@@ -139,7 +141,26 @@ struct grouped_product {
     return source{b.base()};
   }
   FEWBITS_INLINE static std::size_t workspace_bytes(std::size_t m, const Right& b) {
+    if constexpr (few::is_available)
+      if (few::is_usable(m, b.base())) return few::workspace_bytes(m, b.rows());
     return driver::workspace_bytes(problem(m, b, nullptr));
+  }
+
+  /// Few rows, if the weights can be read as they are.
+  template <executor Executor, class Out, class Epilogue>
+  FEWBITS_INLINE static bool run_few(Executor& runner, const matrix_view<const float>& a,
+                                     const Right& b, const matrix_view<Out>& c,
+                                     const Epilogue& epilogue, unsigned char* workspace) {
+    if constexpr (few::is_available) {
+      if (few::is_usable(a.rows(), b.base())) {
+        using next = row_scale_epilogue<Epilogue>;
+        using writer = tile_writer<Out, float, kernel::nr, next, Isa>;
+        const writer output{c, next{few::row_scales(a.rows(), a.cols(), workspace), epilogue}};
+        few::run(runner, a, b.base(), writer::store, &output, workspace);
+        return true;
+      }
+    }
+    return false;
   }
 
  private:
@@ -229,6 +250,7 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   if constexpr (detail::grouped_weights<Right>) {
     using product = detail::grouped_product<Right, Isa>;
     const auto weights = product::weights(b);
+    if (product::run_few(runner, a.base(), b, c, epilogue, workspace.data())) return;
     detail::grouped_problem problem = product::problem(a.rows(), b, &weights);
     problem.a = a.base();
     detail::run_grouped<Isa>(runner, problem, c, epilogue, workspace.data());

@@ -5,6 +5,7 @@
 #include <fewbits/config.hpp>
 #include <fewbits/exec/executor.hpp>
 #include <fewbits/gemm/blocking.hpp>
+#include <fewbits/gemm/few_rows_driver.hpp>
 #include <fewbits/gemm/grouped_kernel.hpp>
 #include <fewbits/gemm/operand.hpp>
 #include <fewbits/gemm/pack.hpp>
@@ -193,10 +194,23 @@ class grouped_driver {
     const std::size_t groups = several == 0 ? 1 : several;
     for (std::size_t g = 0; g < b.groups; g += groups)
       for (std::size_t p = 0; p < panels; ++p)
-        grouped_kernel<Kernel, Isa>::run(g, smaller(g + groups, b.groups),
-                                         a + (row + p * mr) * depth, b, sums[p]);
+        multiply(rows, g, smaller(g + groups, b.groups), a + (row + p * mr) * depth, b, sums[p]);
     for (std::size_t p = 0; p < panels; ++p)
       problem.store(problem.output, sums[p], row + p * mr, col, smaller(mr, rows - p * mr), cols);
+  }
+
+  /// Few rows with a kernel of as many.
+  FEWBITS_INLINE static void multiply(std::size_t rows, std::size_t begin, std::size_t end,
+                                      const a_type* a, const grouped_panel& b, float* sums) {
+    using one = typename kernel_of_rows<Kernel, 1>::type;
+    using four = typename kernel_of_rows<Kernel, 4>::type;
+    if (rows == 1) {
+      grouped_kernel<one, Isa, mr>::run(begin, end, a, b, sums);
+    } else if (rows <= four::mr) {
+      grouped_kernel<four, Isa, mr>::run(begin, end, a, b, sums);
+    } else {
+      grouped_kernel<Kernel, Isa, mr>::run(begin, end, a, b, sums);
+    }
   }
 
   /// What the sums of a group lack: -surplus times the sum of each column of the packed group.

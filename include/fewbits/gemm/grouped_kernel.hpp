@@ -24,9 +24,25 @@ struct grouped_panel {
   const float* scales;
 };
 
+/// sum + float(integers) * scale, by a fused multiply-add where the instruction set has it.
+template <isa Isa>
+struct grouped_sum {
+  using ops = float_lanes<Isa>;
+
+  FEWBITS_INLINE static typename ops::u32 add(typename ops::u32 integers, typename ops::u32 scale,
+                                              typename ops::u32 sum) {
+    const auto x = ops::float_bits(integers);
+    if constexpr (requires { ops::fma_nearest(x, scale, sum); }) {
+      return ops::fma_nearest(x, scale, sum);
+    } else {
+      return ops::add_floats(ops::multiply_floats(x, scale), sum);
+    }
+  }
+};
+
 /// `run(begin, end, a, b, sums)`: sums[i * nr + j] += scale * (shift + products of row i and column j),
-/// for one group after the other, by fused multiply-adds where the instruction set has them.
-template <class Kernel, isa Isa>
+/// for one group after the other. A is packed in panels of `PanelRows` rows.
+template <class Kernel, isa Isa, std::size_t PanelRows = Kernel::mr>
 struct grouped_kernel {
   using a_type = typename Kernel::a_type;
   using ops = float_lanes<Isa>;
@@ -40,17 +56,21 @@ struct grouped_kernel {
                   float* sums) {
     alignas(64) std::int32_t tile[mr * nr];
     const std::int8_t* codes = b.codes + begin * b.steps * (nr * kr);
-    a += begin * b.steps * (mr * kr);
+    a += begin * b.steps * (PanelRows * kr);
     for (std::size_t g = begin; g < end; ++g) {
       const std::size_t steps = g + 1 < b.groups ? b.steps : b.last_steps;
-      Kernel::run(steps, a, codes, tile, true);
+      Kernel::run(steps, a, kr, PanelRows * kr, codes, tile, nr, true, codes);
       for (std::size_t j = 0; j < nr; j += lanes) {
         const auto shift = load(b.shifts + g * nr + j), scale = load(b.scales + g * nr + j);
         FEWBITS_UNROLL
-        for (std::size_t i = 0; i < mr; ++i)
-          add(ops::add(load(tile + i * nr + j), shift), scale, sums + i * nr + j);
+        for (std::size_t i = 0; i < mr; ++i) {
+          float* const at = sums + i * nr + j;
+          ops::store32(
+              reinterpret_cast<unsigned char*>(at),
+              grouped_sum<Isa>::add(ops::add(load(tile + i * nr + j), shift), scale, load(at)));
+        }
       }
-      a += steps * mr * kr;
+      a += steps * PanelRows * kr;
       codes += steps * nr * kr;
     }
   }
@@ -59,15 +79,6 @@ struct grouped_kernel {
   template <class Value>
   FEWBITS_INLINE static typename ops::u32 load(const Value* src) {
     return ops::load32(reinterpret_cast<const unsigned char*>(src));
-  }
-  FEWBITS_INLINE static void add(typename ops::u32 sum, typename ops::u32 scale, float* dst) {
-    const auto x = ops::float_bits(sum);
-    unsigned char* const at = reinterpret_cast<unsigned char*>(dst);
-    if constexpr (requires { ops::fma_nearest(x, scale, x); }) {
-      ops::store32(at, ops::fma_nearest(x, scale, ops::load32(at)));
-    } else {
-      ops::store32(at, ops::add_floats(ops::multiply_floats(x, scale), ops::load32(at)));
-    }
   }
 };
 

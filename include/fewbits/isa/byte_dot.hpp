@@ -18,7 +18,12 @@ inline namespace FEWBITS_ABI {
 /// | add(sum, u, s)           | to each lane of sum its four products of unsigned by signed bytes |
 /// | interleave(rows)         | rows[v]: lane 4 i + j becomes byte 16 i + 4 v + j of each row     |
 ///
-/// Sums are modulo 2^32.
+/// Sums are modulo 2^32. Where the hardware has them, and kernels ask for them:
+///
+/// | repeat(src)              | the 16 bytes at src in every 128 bits                             |
+/// | look_up(table, index)    | of each 128 bits of table, the byte that each byte below 16 names |
+/// | sum_up(a, b, c, d)       | of each 128 bits, the sums of the lanes of a, of b, of c, of d    |
+/// | turn(x)                  | x[i]: part j of 128 bits becomes part i of x[j]                   |
 template <isa Isa>
 struct byte_dot {
   static constexpr std::size_t lanes = 4;

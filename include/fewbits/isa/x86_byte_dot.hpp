@@ -25,6 +25,24 @@ struct byte_dot<Isa> {
   FEWBITS_INLINE static __m256i in(words x) { return detail::bit_cast<__m256i>(x); }
   FEWBITS_INLINE static words out(__m256i x) { return detail::bit_cast<words>(x); }
   FEWBITS_INLINE static words spread(std::int32_t quad) { return out(_mm256_set1_epi32(quad)); }
+  FEWBITS_INLINE static words repeat(const std::uint8_t (&src)[16]) {
+    return out(_mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(src))));
+  }
+  FEWBITS_INLINE static words look_up(words table, words index) {
+    return out(_mm256_shuffle_epi8(in(table), in(index)));
+  }
+  FEWBITS_INLINE static words sum_up(words a, words b, words c, words d) {
+    const words ab =
+        out(_mm256_unpacklo_epi32(in(a), in(b))) + out(_mm256_unpackhi_epi32(in(a), in(b)));
+    const words cd =
+        out(_mm256_unpacklo_epi32(in(c), in(d))) + out(_mm256_unpackhi_epi32(in(c), in(d)));
+    return out(_mm256_unpacklo_epi64(in(ab), in(cd))) + out(_mm256_unpackhi_epi64(in(ab), in(cd)));
+  }
+  FEWBITS_INLINE static void turn(words (&x)[2]) {
+    const __m256i low = _mm256_permute2x128_si256(in(x[0]), in(x[1]), 0x20);
+    x[1] = out(_mm256_permute2x128_si256(in(x[0]), in(x[1]), 0x31));
+    x[0] = out(low);
+  }
 
   FEWBITS_INLINE static words add(words sum, words u, words s) {
 #if defined(__AVXVNNI__)
@@ -73,6 +91,29 @@ struct byte_dot<Isa> {
   FEWBITS_INLINE static __m512i in(words x) { return detail::bit_cast<__m512i>(x); }
   FEWBITS_INLINE static words out(__m512i x) { return detail::bit_cast<words>(x); }
   FEWBITS_INLINE static words spread(std::int32_t quad) { return out(_mm512_set1_epi32(quad)); }
+  FEWBITS_INLINE static words repeat(const std::uint8_t (&src)[16]) {
+    return out(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(src))));
+  }
+  FEWBITS_INLINE static words look_up(words table, words index) {
+    return out(_mm512_shuffle_epi8(in(table), in(index)));
+  }
+  FEWBITS_INLINE static words sum_up(words a, words b, words c, words d) {
+    const words ab =
+        out(_mm512_unpacklo_epi32(in(a), in(b))) + out(_mm512_unpackhi_epi32(in(a), in(b)));
+    const words cd =
+        out(_mm512_unpacklo_epi32(in(c), in(d))) + out(_mm512_unpackhi_epi32(in(c), in(d)));
+    return out(_mm512_unpacklo_epi64(in(ab), in(cd))) + out(_mm512_unpackhi_epi64(in(ab), in(cd)));
+  }
+  FEWBITS_INLINE static void turn(words (&x)[4]) {
+    const __m512i low01 = _mm512_shuffle_i32x4(in(x[0]), in(x[1]), 0x44);
+    const __m512i low23 = _mm512_shuffle_i32x4(in(x[2]), in(x[3]), 0x44);
+    const __m512i high01 = _mm512_shuffle_i32x4(in(x[0]), in(x[1]), 0xee);
+    const __m512i high23 = _mm512_shuffle_i32x4(in(x[2]), in(x[3]), 0xee);
+    x[0] = out(_mm512_shuffle_i32x4(low01, low23, 0x88));
+    x[1] = out(_mm512_shuffle_i32x4(low01, low23, 0xdd));
+    x[2] = out(_mm512_shuffle_i32x4(high01, high23, 0x88));
+    x[3] = out(_mm512_shuffle_i32x4(high01, high23, 0xdd));
+  }
 
   FEWBITS_INLINE static words add(words sum, words u, words s) {
 #if defined(__AVX512VNNI__)
