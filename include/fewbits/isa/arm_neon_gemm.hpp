@@ -8,7 +8,7 @@
 // | sdot        | 16 s8 x s8 multiply-adds, four to a lane           | 4         |
 // | smmla       | 32 s8 x s8 multiply-adds: (2 x 8)(8 x 2) to 2 x 2  | 4         |
 //
-// (Throughput of Neoverse V1, as LLVM models it.)
+// (Throughput of Neoverse V1 and V2, as LLVM models them; Neoverse N2 has half of each.)
 #pragma once
 
 #include <fewbits/config.hpp>
@@ -43,81 +43,94 @@ struct neon_fp64 : float_tile_operations<double, 16> {
 #if defined(__ARM_FEATURE_DOTPROD)
 /// sdot: signed by signed bytes, so that unsigned ones of A are moved, not signed ones.
 template <isa Isa>
-struct neon_int8_dot {
-  using a_type = std::int8_t;
-  using b_type = std::int8_t;
-  using acc_type = std::int32_t;
-  using sum_type = int32x4_t;
+struct neon_int8_dot : tile_operations<std::int8_t, std::int8_t, std::int32_t, 16, 4> {
   using columns_type = int8x16_t;
-  static constexpr std::size_t lanes = 4, kr = 4;
 
-  FEWBITS_INLINE static int32x4_t zero() { return vdupq_n_s32(0); }
-  FEWBITS_INLINE static int32x4_t load(const std::int32_t* src) { return vld1q_s32(src); }
-  FEWBITS_INLINE static void store(std::int32_t* dst, int32x4_t x) { vst1q_s32(dst, x); }
-  FEWBITS_INLINE static int32x4_t add(int32x4_t x, int32x4_t y) { return vaddq_s32(x, y); }
   FEWBITS_INLINE static int8x16_t columns(const std::int8_t* b) { return vld1q_s8(b); }
   FEWBITS_INLINE static int8x16_t row(const std::int8_t* a) {
     std::int32_t quad;
     __builtin_memcpy(&quad, a, sizeof(quad));
     return vreinterpretq_s8_s32(vdupq_n_s32(quad));
   }
-  FEWBITS_INLINE static int32x4_t multiply_add(int32x4_t sum, int8x16_t a, int8x16_t b) {
-    return vdotq_s32(sum, a, b);
+  FEWBITS_INLINE static uint32x4_t multiply_add(uint32x4_t sum, int8x16_t a, int8x16_t b) {
+    return vreinterpretq_u32_s32(vdotq_s32(vreinterpretq_s32_u32(sum), a, b));
   }
 };
 #endif
 
 #if defined(__ARM_FEATURE_MATMUL_INT8)
-/// smmla: 8 x 8 sums in 2 x 2 blocks of a register each. Registers: 16 accumulators, 4 of A, 1 of B.
+/// smmla: signed by signed bytes too.
 template <isa Isa>
-struct neon_int8_matrix_tile {
-  using a_type = std::int8_t;
-  using b_type = std::int8_t;
-  using acc_type = std::int32_t;
-  static constexpr std::size_t mr = 8, nr = 8, kr = 8, steps_per_line = 16;
+struct neon_int8_matrix : tile_operations<std::int8_t, std::int8_t, std::int32_t, 16, 8> {
+  FEWBITS_INLINE static uint32x4_t multiply_add(uint32x4_t sums, uint8x16_t rows,
+                                                uint8x16_t columns) {
+    return vreinterpretq_u32_s32(vmmlaq_s32(vreinterpretq_s32_u32(sums), vreinterpretq_s8_u8(rows),
+                                            vreinterpretq_s8_u8(columns)));
+  }
+};
+#endif
+
+/// The micro-kernel of instructions that add the product of a 2 x kr and a kr x 2 matrix, of 8 bytes to a
+/// row and column, to a register of 2 x 2 sums. `Ops` is as for `register_tile`, without `row` and `columns`.
+template <class Ops, std::size_t RowPairs, std::size_t ColumnPairs>
+struct neon_matrix_tile {
+  using a_type = typename Ops::a_type;
+  using b_type = typename Ops::b_type;
+  using acc_type = typename Ops::acc_type;
+  static constexpr std::size_t mr = 2 * RowPairs, nr = 2 * ColumnPairs, kr = Ops::kr;
+  static constexpr std::size_t steps_per_line = 16;
+  static_assert(ColumnPairs % 2 == 0 && kr * sizeof(a_type) == 8);
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
                   const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void*) {
-    int32x4_t sums[mr / 2][nr / 2];
+    sum_type sums[RowPairs][ColumnPairs];
     FEWBITS_UNROLL
-    for (std::size_t i = 0; i < mr / 2; ++i) {
+    for (std::size_t i = 0; i < RowPairs; ++i) {
       FEWBITS_UNROLL
-      for (std::size_t j = 0; j < nr / 2; ++j) sums[i][j] = vdupq_n_s32(0);
+      for (std::size_t j = 0; j < ColumnPairs; ++j) sums[i][j] = Ops::zero();
     }
     for (std::size_t s = 0; s < steps; ++s, a += a_step, b += nr * kr) {
-      int8x16_t rows[mr / 2];
+      uint8x16_t rows[RowPairs];
       FEWBITS_UNROLL
-      for (std::size_t i = 0; i < mr / 2; ++i)
-        rows[i] = vcombine_s8(vld1_s8(a + 2 * i * a_row), vld1_s8(a + (2 * i + 1) * a_row));
+      for (std::size_t i = 0; i < RowPairs; ++i)
+        rows[i] =
+            vcombine_u8(vld1_u8(bytes(a + 2 * i * a_row)), vld1_u8(bytes(a + (2 * i + 1) * a_row)));
       FEWBITS_UNROLL
-      for (std::size_t j = 0; j < nr / 2; ++j) {
-        const int8x16_t columns = vld1q_s8(b + 2 * j * kr);
+      for (std::size_t j = 0; j < ColumnPairs; ++j) {
+        const uint8x16_t columns = vld1q_u8(bytes(b + 2 * j * kr));
         FEWBITS_UNROLL
-        for (std::size_t i = 0; i < mr / 2; ++i)
-          sums[i][j] = vmmlaq_s32(sums[i][j], rows[i], columns);
+        for (std::size_t i = 0; i < RowPairs; ++i)
+          sums[i][j] = Ops::multiply_add(sums[i][j], rows[i], columns);
       }
     }
     FEWBITS_UNROLL
-    for (std::size_t i = 0; i < mr / 2; ++i) {
+    for (std::size_t i = 0; i < RowPairs; ++i) {
       FEWBITS_UNROLL
-      for (std::size_t j = 0; j < nr / 2; ++j) {
+      for (std::size_t j = 0; j < ColumnPairs; j += 2) {
+        const sum_type left = sums[i][j], right = sums[i][j + 1];
         acc_type* const out = tile + 2 * i * tile_row + 2 * j;
-        add_pair(out, vget_low_s32(sums[i][j]), first);
-        add_pair(out + tile_row, vget_high_s32(sums[i][j]), first);
+        put(out, __builtin_shufflevector(left, right, 0, 1, 4, 5), first);
+        put(out + tile_row, __builtin_shufflevector(left, right, 2, 3, 6, 7), first);
       }
     }
   }
+
   /// Of panels, to a tile.
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
     run(steps, a, kr, mr * kr, b, tile, nr, first, b);
   }
 
  private:
-  FEWBITS_INLINE static void add_pair(acc_type* out, int32x2_t sums, bool first) {
-    vst1_s32(out, first ? sums : vadd_s32(vld1_s32(out), sums));
+  using sum_type = typename Ops::sum_type;
+
+  template <class Element>
+  FEWBITS_INLINE static const std::uint8_t* bytes(const Element* src) {
+    return reinterpret_cast<const std::uint8_t*>(src);
+  }
+  FEWBITS_INLINE static void put(acc_type* out, sum_type sums, bool first) {
+    Ops::store(out, first ? sums : Ops::add(Ops::load(out), sums));
   }
 };
-#endif
 
 }  // namespace detail
 
@@ -140,11 +153,15 @@ struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
     : detail::register_tile<detail::neon_int8_dot<Isa>, 6, 4> {};
 #endif
 
+// Of 4 rows of 8 pairs of columns. Registers: 16 accumulators, 2 of A, 8 of B: 26. A step is 16 products of
+// matrices, 12 loads, and 2 insertions, which run where products do: 4.5 cycles of Neoverse V1. With 8 rows
+// of 4 pairs it would take 5; 6 rows of 8 pairs are more than g++ 12 keeps in registers.
+
 #if defined(__ARM_FEATURE_MATMUL_INT8)
 template <isa Isa>
   requires has_neon_i8mm<Isa>
 struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
-    : detail::neon_int8_matrix_tile<Isa> {};
+    : detail::neon_matrix_tile<detail::neon_int8_matrix<Isa>, 2, 8> {};
 #endif
 
 }  // namespace FEWBITS_ABI
