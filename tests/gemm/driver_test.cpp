@@ -155,6 +155,15 @@ TEST(GemmDriver, TakesPanelsWiderThanAVector) {
                false, false>();
 }
 
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+TEST(GemmDriver, TakesTheVectorsOfBf16) {
+  constexpr fb::isa without_amx = fb::native.without(fb::feature::amx_bf16);
+  using tile = fb::micro_kernel<fb::bf16, fb::bf16, float, without_amx>;
+  check_shapes<tile, fb::bf16, fb::bf16, false, true>();
+  check_shapes<tile, fb::bf16, fb::fp8_e4m3, true, false>();
+}
+#endif
+
 TEST(GemmBlocking, HoldsWholeTilesAndSteps) {
   const auto check_blocking = [](auto tile) {
     using type = decltype(tile);

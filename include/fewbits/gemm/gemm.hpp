@@ -89,7 +89,7 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            32 bits, which k <= 33025 guarantees for uint8 by uint8, k <= 65793 for uint8 by int8 and
 ///            k <= 131071 for int8 by int8. FP32 and BF16
 ///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
-///            instruction set. A BF16 unit takes subnormal operands and sums as zero.
+///            instruction set. A BF16 unit takes subnormal operands, products and sums as zero.
 ///            With at most 8 rows, B is read once, unpacked, and BF16 goes to FP32.
 /// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is
 ///            nearest even with IEEE overflow. C of an integer product is int32 (with no epilogue but

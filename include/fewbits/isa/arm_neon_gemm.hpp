@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// AArch64 with NEON: micro-kernels of GEMM; those of dot products and products of matrices of bytes under
-// their own concepts. Run under an emulator only: their speed has not been measured.
+// AArch64 with NEON: micro-kernels of GEMM; those of dot products of bytes and of products of matrices
+// under their own concepts. Run under an emulator only: their speed has not been measured.
 //
 // | instruction | what it does                                       | per cycle |
 // | ----------- | -------------------------------------------------- | --------- |
 // | fmla        | 4 multiply-adds                                    | 4         |
+// | bfdot       | 8 BF16 multiply-adds, two to a lane (not used)     | 4         |
+// | bfmmla      | 16 BF16 multiply-adds: (2 x 4)(4 x 2) to 2 x 2     | 4         |
 // | sdot        | 16 s8 x s8 multiply-adds, four to a lane           | 4         |
 // | smmla       | 32 s8 x s8 multiply-adds: (2 x 8)(8 x 2) to 2 x 2  | 4         |
 //
@@ -12,6 +14,7 @@
 #pragma once
 
 #include <fewbits/config.hpp>
+#include <fewbits/fwd.hpp>
 #include <fewbits/isa/concepts.hpp>
 #include <fewbits/isa/register_tile.hpp>
 #include <fewbits/isa/slots.hpp>
@@ -66,6 +69,20 @@ struct neon_int8_matrix : tile_operations<std::int8_t, std::int8_t, std::int32_t
                                                 uint8x16_t columns) {
     return vreinterpretq_u32_s32(vmmlaq_s32(vreinterpretq_s32_u32(sums), vreinterpretq_s8_u8(rows),
                                             vreinterpretq_s8_u8(columns)));
+  }
+};
+#endif
+
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+/// bfmmla (BFMatMulAdd of the Arm ARM): two products are added, then their sum to the sum before; both are
+/// rounded to odd, whatever FPCR says. So an error is twice that of rounding to nearest, but a product
+/// meets half as many: with k even the bound is the same. Subnormal operands count as zero, subnormal
+/// products and sums become zero. (If a program sets FPCR.EBF: one rounding for both, as FPCR says.)
+template <isa Isa>
+struct neon_bf16_matrix : tile_operations<bf16, bf16, float, 16, 4> {
+  FEWBITS_INLINE static float32x4_t multiply_add(float32x4_t sums, uint8x16_t rows,
+                                                 uint8x16_t columns) {
+    return vbfmmlaq_f32(sums, vreinterpretq_bf16_u8(rows), vreinterpretq_bf16_u8(columns));
   }
 };
 #endif
@@ -162,6 +179,13 @@ template <isa Isa>
   requires has_neon_i8mm<Isa>
 struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
     : detail::neon_matrix_tile<detail::neon_int8_matrix<Isa>, 2, 8> {};
+#endif
+
+#if defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+template <isa Isa>
+  requires has_neon_bf16<Isa>
+struct micro_kernel<bf16, bf16, float, Isa>
+    : detail::neon_matrix_tile<detail::neon_bf16_matrix<Isa>, 2, 8> {};
 #endif
 
 }  // namespace FEWBITS_ABI
