@@ -31,11 +31,24 @@ constexpr shape shapes[] = {{256, 256, 256},    {512, 512, 512},  {1024, 1024, 1
                             {2048, 2048, 2048}, {1, 4096, 4096},  {4, 4096, 4096},
                             {16, 4096, 4096},   {128, 4096, 4096}};
 
+/// How a product is summed where its elements leave a choice.
+enum class sums { usual, fp16 };
+
+template <sums Sums, class View>
+auto operand_of(const View& view) {
+  if constexpr (Sums == sums::fp16) {
+    return fewbits::fp16_sums(view);
+  } else {
+    return view;
+  }
+}
+
 template <class Left, class Right>
 constexpr bench::unit unit_of() {
   using fewbits::compute_kind;
   switch (fewbits::detail::compute_for<fewbits::gemm_element<Left>::kind,
-                                       fewbits::gemm_element<Right>::kind, fewbits::native>()) {
+                                       fewbits::detail::operand_source<Right>::kind,
+                                       fewbits::native>()) {
     case compute_kind::int8_dot:
       return bench::unit::int8_dot;
     case compute_kind::bf16_dot:
@@ -102,26 +115,27 @@ bench::timer product(const Operands& data, const Right& b, const buffer& workspa
   });
 }
 
-template <class Left, class Right, class Out>
+template <class Left, class Right, class Out, sums Sums>
 void multiply(benchmark::State& state, const std::string& name, const shape& size, bool packs) {
   operands<Left, Right, Out> data(size);
-  const std::size_t packed_bytes = packs ? fewbits::packed_b_bytes<Left>(data.b) : 0;
+  const auto b = operand_of<Sums>(data.b);
+  const std::size_t packed_bytes = packs ? fewbits::packed_b_bytes<Left>(b) : 0;
   const buffer packed_memory(packed_bytes + 1);
-  decltype(fewbits::pack_b<Left>(data.b, {})) packed;
+  decltype(fewbits::pack_b<Left>(b, {})) packed;
   if (packs)
     packed = fewbits::pack_b<Left>(
-        data.b, fewbits::array_view<unsigned char>(packed_memory.data(), packed_bytes));
+        b, fewbits::array_view<unsigned char>(packed_memory.data(), packed_bytes));
   const buffer workspace(packs ? fewbits::gemm_workspace_bytes(data.a, packed)
-                               : fewbits::gemm_workspace_bytes(data.a, data.b));
-  const bench::timer ours =
-      packs ? product(data, packed, workspace) : product(data, data.b, workspace);
+                               : fewbits::gemm_workspace_bytes(data.a, b));
+  const bench::timer ours = packs ? product(data, packed, workspace) : product(data, b, workspace);
   ours(1);
   if (!data.check()) {
     state.SkipWithError("wrong product");
     return;
   }
   const double work = size.giga_operations();
-  bench::race race(name, form, bench::peak_of(unit_of<Left, Right>()), {"fewbits", work, ours});
+  bench::race race(name, form, bench::peak_of(unit_of<Left, std::remove_const_t<decltype(b)>>()),
+                   {"fewbits", work, ours});
   // Few rows are bound by the memory that B comes from.
   if (size.m <= 16)
     race.against({"reading_b", work, bench::timed([&] {
@@ -143,13 +157,13 @@ void multiply(benchmark::State& state, const std::string& name, const shape& siz
   race.run(state, size.giga_operations() < 5 ? 7 : 5);
 }
 
-template <class Left, class Right, class Out>
+template <class Left, class Right, class Out, sums Sums = sums::usual>
 void add(const std::string& types) {
   for (const bool packs : {false, true})
     for (const shape& size : shapes) {
       const std::string name = "gemm/" + types + (packs ? "/packed/" : "/") + size.name();
       benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-        multiply<Left, Right, Out>(state, name, size, packs);
+        multiply<Left, Right, Out, Sums>(state, name, size, packs);
       })->Unit(benchmark::kMicrosecond);
     }
 }
@@ -162,6 +176,7 @@ int main(int argc, char** argv) {
     add<float, float, float>("fp32");
     add<fewbits::bf16, fewbits::bf16, float>("bf16");
     add<fewbits::fp16, fewbits::fp16, float>("fp16");
+    add<fewbits::fp16, fewbits::fp16, float, sums::fp16>("fp16_sums");
     add<fewbits::fp8_e4m3, fewbits::fp8_e4m3, float>("fp8_e4m3");
     add<std::uint8_t, std::int8_t, std::int32_t>("u8s8");
     add<std::int8_t, std::int8_t, std::int32_t>("s8s8");

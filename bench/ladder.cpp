@@ -101,7 +101,7 @@ class weights {
 };
 
 /// X W^T of one type; calls the product.
-template <class Code, class Sum>
+template <class Code, class Sum, bool SumsInFp16>
 class product {
  public:
   product(const std::vector<Code>& codes, std::size_t rows, std::size_t side)
@@ -123,7 +123,13 @@ class product {
                   fewbits::array_view<unsigned char>(workspace_.data(), workspace_bytes_));
   }
   [[nodiscard]] const fewbits::matrix_view<Sum>& sums() const { return sums_; }
-  [[nodiscard]] auto turned() const { return fewbits::transposed(weights_.view()); }
+  [[nodiscard]] auto turned() const {
+    if constexpr (SumsInFp16) {
+      return fewbits::fp16_sums(fewbits::transposed(weights_.view()));
+    } else {
+      return fewbits::transposed(weights_.view());
+    }
+  }
 
  private:
   buffer x_memory_, sums_memory_;
@@ -189,21 +195,21 @@ constexpr bench::unit unit_of() {
   return bench::unit::fp64_fma;
 }
 
-template <class Code, class Sum>
+template <class Code, class Sum, bool SumsInFp16 = false>
 rung make_rung(const char* name, const char* over, const numbers& from) {
   std::vector<Code> codes;
   const double scale = encode(from, codes);
-  const auto large = std::make_shared<product<Code, Sum>>(codes, square, square);
-  const auto row = std::make_shared<product<Code, Sum>>(codes, 1, depth);
+  using multiplier = product<Code, Sum, SumsInFp16>;
+  const auto large = std::make_shared<multiplier>(codes, square, square);
+  const auto row = std::make_shared<multiplier>(codes, 1, depth);
   (*large)();
-  const double error =
-      relative_error(from, large->sums(), product<Code, Sum>::shift, scale * scale);
+  const double error = relative_error(from, large->sums(), multiplier::shift, scale * scale);
   double bytes = sizeof(Code);
   if constexpr (is_packed<Code>) bytes = fewbits::packed_bits<Code> / 8.0;
   return {name,
           over,
           bytes,
-          unit_of<fewbits::matrix_view<const Code>, decltype(weights<Code>(codes, 1).view())>(),
+          unit_of<fewbits::matrix_view<const Code>, decltype(large->turned())>(),
           error,
           bench::timed([large] { (*large)(); }),
           bench::timed([row] { (*row)(); })};
@@ -216,6 +222,7 @@ std::vector<rung> make_rungs() {
       make_rung<float, float>("FP32", "FP64", from),
       make_rung<fewbits::tf32, float>("TF32", "FP32", from),
       make_rung<fewbits::fp16, float>("FP16", "FP32", from),
+      make_rung<fewbits::fp16, float, true>("FP16*", "FP32", from),
       make_rung<fewbits::bf16, float>("BF16", "FP32", from),
       make_rung<fewbits::fp8_e4m3, float>("FP8", "BF16", from),
       make_rung<std::int8_t, std::int32_t>("INT8", "BF16", from),
@@ -298,7 +305,8 @@ void print(const std::vector<rung>& rungs, const limits& bounds, int rounds) {
   std::printf(
       "\nsquare: X W^T of two matrices of the type, W stored outputs x inputs; peak: of the unit, "
       "measured\nbetween; GB/s: of weights read; error: of the square product, root mean square, "
-      "relative, narrow types\nwith one scale. The lecture's accelerator: 34 TFLOP/s in FP64, "
+      "relative, narrow types\nwith one scale; FP16*: summed in FP16 by fp16_sums. The lecture's "
+      "accelerator: 34 TFLOP/s in FP64, "
       "doubled "
       "whenever the bits halve.\n");
 }

@@ -30,12 +30,12 @@ class fp16_sums_view {
 /// FP6, FP4, integers of at most 8 bits, `rounded_to<fp16>(x)`.
 ///
 /// Arithmetic: sums of even and of odd depth are apart. In each, fused multiply-adds in FP16 add up to 32
-///            products, from zero; the sums of four such stretches, 256 of the depth, are added in
+///            products, from zero; the sums of eight such stretches, 512 of the depth, are added in
 ///            FP16, and these in FP32, where even and odd meet. All round as the control word says.
 ///            x86 keeps subnormals whatever FTZ and DAZ are, Arm unless FZ16 is set.
 /// Overflow:  an FP16 sum beyond 65504 is infinite, even where the whole would fit.
-/// Error:     |C - AB| <= 1.02 (36 * 2^-11 |A||B| + k 2^-25), elementwise, for k < 2^20, where no sum
-///            overflows. Of numbers distributed about zero: root mean square 0.0009 of C's.
+/// Error:     |C - AB| <= 1.02 (40 * 2^-11 |A||B| + k 2^-25), elementwise, for k < 2^20, where no sum
+///            overflows. Of numbers distributed about zero: root mean square 0.001 of C's.
 /// Few rows:  at most 8, like an instruction set without `has_fp16_fma`, get the sums of FP32, which are
 ///            more precise and do not overflow; a B packed by `pack_b` keeps those of FP16.
 template <detail::gemm_operand View>
