@@ -11,7 +11,6 @@
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #include <fewbits/isa/x86_avx2.hpp>
 #include <fewbits/isa/x86_avx2_gemm.hpp>
-#include <fewbits/isa/x86_byte_dot.hpp>
 #include <fewbits/isa/x86_nibbles.hpp>
 #endif
 #if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__AVX2__)
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 
@@ -178,3 +179,4 @@ struct byte_operations
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
+#endif
