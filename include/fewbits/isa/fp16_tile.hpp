@@ -49,7 +49,8 @@ struct fp16_tile {
       for (std::size_t i = 0; i < sums; i += Ops::lanes * kr) Ops::store(narrow + i, Ops::zero());
       for (std::size_t i = 0; i < fp16_stretches && steps != 0; ++i) {
         const std::size_t some = steps < fp16_stretch ? steps : fp16_stretch;
-        add_stretch(some, a, a_row, a_step, b, narrow, reinterpret_cast<const void*>(next));
+        add_stretch(some, a, a_row, a_step, b, narrow, tile, tile_row,
+                    reinterpret_cast<const void*>(next));
         steps -= some;
         a += some * a_step;
         b += some * nr * kr;
@@ -79,9 +80,10 @@ struct fp16_tile {
 
   FEWBITS_INLINE static void add_stretch(std::size_t steps, const a_type* a, std::size_t a_row,
                                          std::size_t a_step, const b_type* b, a_type* narrow,
+                                         const acc_type* tile, std::size_t tile_row,
                                          const void* ahead) {
     typename Stretch::sums_type of;
-    Stretch::sum_up(of, steps, a, a_row, a_step, b, ahead);
+    Stretch::sum_up(of, steps, a, a_row, a_step, b, tile, tile_row, ahead);
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL

@@ -71,7 +71,7 @@ struct register_tile {
                   const b_type* b, acc_type* tile, std::size_t tile_row, bool first,
                   const void* ahead) {
     sums_type sums;
-    sum_up(sums, steps, a, a_row, a_step, b, ahead);
+    sum_up(sums, steps, a, a_row, a_step, b, tile, tile_row, ahead);
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL
@@ -82,10 +82,10 @@ struct register_tile {
     }
   }
 
-  /// The sums alone.
+  /// The sums alone, while the tile they go to comes into the first-level cache.
   FEWBITS_INLINE static void sum_up(sums_type& sums, std::size_t steps, const a_type* a,
                                     std::size_t a_row, std::size_t a_step, const b_type* b,
-                                    const void* ahead) {
+                                    const acc_type* tile, std::size_t tile_row, const void* ahead) {
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL
@@ -93,11 +93,14 @@ struct register_tile {
     }
     // By number: past the panel there is no object.
     std::uintptr_t next = reinterpret_cast<std::uintptr_t>(ahead);
+    std::size_t fetched = 0;
     while (steps != 0) {
       const std::size_t group = steps < steps_per_line ? steps : steps_per_line;
       steps -= group;
       __builtin_prefetch(reinterpret_cast<const void*>(next), 0, 2);
       next += line;
+      // All rows at once would keep A and B waiting.
+      if (fetched != Rows) prefetch_row(tile + fetched++ * tile_row);
       const b_type* const end = b + group * (nr * kr);
       do {
         prefetch_columns(b);
@@ -125,6 +128,11 @@ struct register_tile {
 
  private:
   static constexpr std::size_t line = 64;
+  FEWBITS_INLINE static void prefetch_row(const acc_type* row) {
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < nr; i += line / sizeof(acc_type)) __builtin_prefetch(row + i, 1);
+    __builtin_prefetch(row + (nr - 1), 1);
+  }
   FEWBITS_INLINE static void prefetch_columns(const b_type* b) {
     const std::uintptr_t later = reinterpret_cast<std::uintptr_t>(b) + Distance;
     FEWBITS_UNROLL
