@@ -83,7 +83,15 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
       nullptr,
       0,
       nullptr,
-      nullptr};
+      nullptr,
+      nullptr,
+      0,
+      0};
+  if constexpr (!TransB) {
+    problem.plain_b = reinterpret_cast<const unsigned char*>(b);
+    problem.plain_b_row = b_stride * sizeof(Right);
+    problem.plain_b_element = sizeof(Right);
+  }
   // A and C as they are, when they can be, every other time.
   if constexpr (!TransA && std::is_same_v<Left, typename Kernel::a_type>)
     if ((m + n) % 2 == 0 && k % Kernel::kr == 0 && problem.b_surplus == 0) {

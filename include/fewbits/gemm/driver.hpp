@@ -49,6 +49,10 @@ struct gemm_problem {
   std::size_t plain_c_row;
   const b_type* packed_b;
   const std::uint32_t* packed_b_sums;
+  /// B where its columns lie side by side in memory, else null; in bytes, rows so far apart, elements so
+  /// large.
+  const unsigned char* plain_b;
+  std::size_t plain_b_row, plain_b_element;
 };
 
 /// Where things are in panels of B, and how the depth is divided. Panels follow each other.
@@ -95,10 +99,11 @@ FEWBITS_INLINE void remove_surplus(const gemm_problem<Kernel>& problem, std::siz
 
 /// Blocks of C are computed independently: for each part of the depth, for each panel of columns, for
 /// each mr rows. A block of A (mc x kc) stays in the second-level cache while panels of B pass
-/// through. With several blocks of rows, A and B are packed whole before; with one, each panel of B
-/// right before its use, into memory that stays in the cache. The depth is never split between tasks
-/// and the order of the sums is fixed by k, so neither the executor nor the number of threads changes
-/// a bit.
+/// through. Tasks side by side share A, and B if they have several blocks of rows; these are packed whole
+/// before. All else is packed for one block: A with its first panel of B, each panel of B in pieces while
+/// the one before is multiplied, so that it comes from memory meanwhile. The depth is never split
+/// between tasks and the order of the sums is fixed by k, so neither the executor nor the number of
+/// threads changes a bit.
 template <gemm_micro_kernel Kernel>
 class gemm_driver {
   using a_type = typename Kernel::a_type;
@@ -129,7 +134,7 @@ class gemm_driver {
           a_panels((m + mr - 1) / mr),
           b_panels((n + nr - 1) / nr),
           b_bytes(b_is_packed       ? 0
-                  : row_blocks == 1 ? col_blocks * slot_bytes()
+                  : row_blocks == 1 ? col_blocks * 2 * slot_bytes()
                                     : round_up<line>(b_panels * nr * this->depth * sizeof(b_type))),
           a_bytes(a_panels * mr * a_row * sizeof(a_type) * this->chunks),
           tile_bytes(this->chunks == 1 ? 0 : a_panels * b_panels * tile_size * sizeof(acc_type)),
@@ -169,30 +174,31 @@ class gemm_driver {
                        sums,
                        sums + sizes.a_panels * mr,
                        is_small(problem) ? problem.plain_a : nullptr};
-    const bool packs_b_first = problem.packed_b == nullptr && sizes.row_blocks > 1;
-    runner.parallel_for(
-        sizes.a_panels + (packs_b_first ? sizes.b_panels : 0), [&](std::size_t task) {
-          if (task < sizes.a_panels) {
-            pack_rows(problem, packed, task * mr);
-          } else {
-            const std::size_t col = (task - sizes.a_panels) * nr;
-            pack_columns(problem, packed, col, 0, problem.k, packed.b + col * sizes.depth);
-          }
-        });
-    // Tasks in sequence need no more memory at a time than one, and may read a block of A once.
+    // Tasks in sequence need no more memory at a time than one, and pack right before the first use.
     constexpr bool is_sequence = std::is_same_v<std::remove_cv_t<Executor>, inline_executor>;
     if constexpr (is_sequence) {
       for (std::size_t row = 0; row < problem.m; row += sizes.rows)
         compute_block(problem, packed, row, smaller(row + sizes.rows, problem.m), 0, problem.n,
-                      packed.b);
+                      packed.b, true);
     } else {
+      const bool packs_b_first = problem.packed_b == nullptr && sizes.row_blocks > 1;
+      runner.parallel_for(
+          sizes.a_panels + (packs_b_first ? sizes.b_panels : 0), [&](std::size_t task) {
+            if (task < sizes.a_panels) {
+              for (std::size_t part = 0; part < sizes.chunks; ++part)
+                pack_rows(problem, packed, task * mr, part, packed.rows_of_a(task * mr, part));
+            } else {
+              const std::size_t col = (task - sizes.a_panels) * nr;
+              pack_columns(problem, packed, col, 0, problem.k, packed.b + col * sizes.depth);
+            }
+          });
       runner.parallel_for(sizes.row_blocks * sizes.col_blocks, [&](std::size_t task) {
         const std::size_t row = task % sizes.row_blocks * sizes.rows;
         const std::size_t col = task / sizes.row_blocks * sizes.cols;
         if (row < problem.m)
           compute_block(problem, packed, row, smaller(row + sizes.rows, problem.m), col,
                         smaller(col + sizes.cols, problem.n),
-                        packed.b + task * (sizes.slot_bytes() / sizeof(b_type)));
+                        packed.b + task * (2 * sizes.slot_bytes() / sizeof(b_type)), false);
       });
     }
   }
@@ -225,14 +231,13 @@ class gemm_driver {
     return packed.plain_a != nullptr && problem.m - row >= mr;
   }
 
-  static void pack_rows(const gemm_problem<Kernel>& problem, const parts& packed, std::size_t row) {
+  static void pack_rows(const gemm_problem<Kernel>& problem, const parts& packed, std::size_t row,
+                        std::size_t part, a_type* dst) {
     if (is_plain(problem, packed, row)) return;
-    for (std::size_t part = 0; part < packed.sizes.chunks; ++part) {
-      const std::size_t begin = part * packed.sizes.chunk;
-      problem.pack_a(problem.a, row, smaller(mr, problem.m - row), begin,
-                     smaller(packed.sizes.chunk, problem.k - begin), packed.rows_of_a(row, part),
-                     packed.sizes.a_row, problem.b_surplus != 0 ? packed.a_sums + row : nullptr);
-    }
+    const std::size_t begin = part * packed.sizes.chunk;
+    problem.pack_a(problem.a, row, smaller(mr, problem.m - row), begin,
+                   smaller(packed.sizes.chunk, problem.k - begin), dst, packed.sizes.a_row,
+                   problem.b_surplus != 0 ? packed.a_sums + row : nullptr);
   }
   static void pack_columns(const gemm_problem<Kernel>& problem, const parts& packed,
                            std::size_t col, std::size_t begin, std::size_t count, b_type* dst) {
@@ -240,57 +245,126 @@ class gemm_driver {
                    problem.a_surplus != 0 ? packed.b_sums + col : nullptr);
   }
 
-  /// `slot` is where panels of B are packed if they are not.
+  /// A panel of B over one part of the depth, while the one before is multiplied.
+  struct coming_panel {
+    std::size_t part, col, d, depth;
+    b_type* data;
+    std::size_t packed;  // depth
+    bool is_whole;
+    // What micro-kernels prefetch, by number: after the last there is no object. `rows` of `width` bytes,
+    // two lines of each at a time.
+    std::uintptr_t begin;
+    std::size_t row, rows, width;
+    std::size_t next_row, next_byte;
+
+    FEWBITS_INLINE void advance(std::size_t row_count) {
+      next_byte += 2 * line;
+      if (next_byte < width) return;
+      next_byte = 0;
+      next_row += row_count;
+      if (next_row >= rows) row = next_row = 0;
+    }
+  };
+
+  FEWBITS_INLINE static coming_panel panel_of(const gemm_problem<Kernel>& problem,
+                                              const layout& sizes, std::size_t part,
+                                              std::size_t col, const b_type* data, bool packs) {
+    coming_panel panel{part,
+                       col,
+                       part * sizes.chunk,
+                       0,
+                       const_cast<b_type*>(data),
+                       0,
+                       true,
+                       reinterpret_cast<std::uintptr_t>(data),
+                       0,
+                       0,
+                       0,
+                       0,
+                       0};
+    if (part == sizes.chunks) return panel;
+    const std::size_t padded = smaller(sizes.chunk, sizes.depth - panel.d);
+    panel.depth = smaller(padded, problem.k - panel.d);
+    if (!packs) {
+      panel.row = panel.width = 2 * line;
+      panel.rows = padded * nr * sizeof(b_type) / (2 * line);
+      return panel;
+    }
+    panel.is_whole = false;
+    if (problem.plain_b != nullptr) {
+      panel.begin = reinterpret_cast<std::uintptr_t>(problem.plain_b) +
+                    panel.d * problem.plain_b_row + col * problem.plain_b_element;
+      panel.row = problem.plain_b_row;
+      panel.rows = panel.depth;
+      panel.width = nr * problem.plain_b_element;
+    }
+    return panel;
+  }
+
+  /// In a sequence of blocks from above to below, each packs the rows of A, the first one the columns of
+  /// B. `slots` is where two panels of B are packed if none stay.
   FEWBITS_NOINLINE static void compute_block(const gemm_problem<Kernel>& problem,
                                              const parts& packed, std::size_t row0,
                                              std::size_t row_end, std::size_t col0,
-                                             std::size_t col_end, b_type* slot) {
+                                             std::size_t col_end, b_type* slots, bool in_sequence) {
     const layout& sizes = packed.sizes;
-    const b_type* const panels = problem.packed_b != nullptr ? problem.packed_b
-                                 : sizes.row_blocks > 1      ? packed.b
-                                                             : nullptr;
+    const bool stay = problem.packed_b != nullptr || sizes.row_blocks > 1;
+    const b_type* const panels = problem.packed_b != nullptr ? problem.packed_b : packed.b;
+    const bool packs_b = problem.packed_b == nullptr && (in_sequence ? row0 == 0 : !stay);
+    const std::size_t tiles = (row_end - row0 + mr - 1) / mr;
+    const auto place = [&](std::size_t part, std::size_t col) {
+      if (part == sizes.chunks) return panels;
+      return stay ? panels + col * sizes.depth + part * sizes.chunk * nr
+                  : slots + (part * ((col_end - col0 + nr - 1) / nr) + (col - col0) / nr) % 2 *
+                                (sizes.slot_bytes() / sizeof(b_type));
+    };
+    coming_panel next = panel_of(problem, sizes, 0, col0, place(0, col0), packs_b);
     for (std::size_t part = 0; part < sizes.chunks; ++part) {
-      const std::size_t d = part * sizes.chunk;
-      const std::size_t depth = smaller(sizes.chunk, sizes.depth - d);
+      a_type* const block = in_sequence ? packed.a : packed.rows_of_a(row0, part);
       for (std::size_t col = col0; col < col_end; col += nr) {
-        const b_type* b = slot;
-        // The next panel, of which every mr rows prefetch a piece.
-        const unsigned char* ahead = reinterpret_cast<const unsigned char*>(slot);
-        std::size_t piece = 0;
-        if (panels == nullptr) {
-          pack_columns(problem, packed, col, d, smaller(depth, problem.k - d), slot);
-        } else {
-          b = panels + col * sizes.depth + d * nr;
-          ahead = reinterpret_cast<const unsigned char*>(b);
-          if (col + nr < col_end) {
-            ahead = reinterpret_cast<const unsigned char*>(b + nr * sizes.depth);
-            piece = (depth / kr + Kernel::steps_per_line - 1) / Kernel::steps_per_line * line;
-          }
-        }
-        std::size_t left = depth * nr * sizeof(b_type);
+        pack_piece(problem, packed, next, next.depth);
+        const b_type* const b = next.data;
+        const bool is_last = col_end - col <= nr;
+        next = panel_of(problem, sizes, is_last ? part + 1 : part, is_last ? col0 : col + nr,
+                        is_last ? place(part + 1, col0) : place(part, col + nr), packs_b);
+        const std::size_t piece = problem.plain_b == nullptr
+                                      ? next.depth
+                                      : round_up<8 * kr>((next.depth + tiles - 1) / tiles);
         for (std::size_t row = row0; row < row_end; row += mr) {
-          multiply(problem, packed, part, row, row_end, col, col_end, b, ahead);
-          piece = smaller(piece, left);
-          left -= piece;
-          ahead += piece;
+          a_type* const a = block + (row - row0) * sizes.a_row;
+          if (in_sequence && col == col0) pack_rows(problem, packed, row, part, a);
+          const std::size_t steps = smaller(sizes.chunk, sizes.depth - part * sizes.chunk) / kr;
+          multiply(
+              problem, packed, part, steps, a, row, row_end, col, col_end, b,
+              reinterpret_cast<const void*>(next.begin + next.next_row * next.row + next.next_byte),
+              next.row);
+          next.advance((steps + Kernel::steps_per_prefetch - 1) / Kernel::steps_per_prefetch);
+          pack_piece(problem, packed, next, piece);
         }
       }
     }
   }
+  FEWBITS_INLINE static void pack_piece(const gemm_problem<Kernel>& problem, const parts& packed,
+                                        coming_panel& panel, std::size_t piece) {
+    if (panel.is_whole) return;
+    const std::size_t count = smaller(piece, panel.depth - panel.packed);
+    pack_columns(problem, packed, panel.col, panel.d + panel.packed, count,
+                 panel.data + panel.packed * nr);
+    panel.packed += count;
+    panel.is_whole = panel.packed == panel.depth;
+  }
 
   /// Sums over one part of the depth for one tile.
   FEWBITS_INLINE static void multiply(const gemm_problem<Kernel>& problem, const parts& packed,
-                                      std::size_t part, std::size_t row, std::size_t row_end,
-                                      std::size_t col, std::size_t col_end, const b_type* b,
-                                      const void* ahead) {
+                                      std::size_t part, std::size_t steps, const a_type* a,
+                                      std::size_t row, std::size_t row_end, std::size_t col,
+                                      std::size_t col_end, const b_type* b, const void* ahead,
+                                      std::size_t ahead_row) {
     const layout& sizes = packed.sizes;
-    const std::size_t d = part * sizes.chunk;
-    const std::size_t steps = smaller(sizes.chunk, sizes.depth - d) / kr;
     const std::size_t rows = smaller(mr, row_end - row), cols = smaller(nr, col_end - col);
-    const a_type* a = packed.rows_of_a(row, part);
     std::size_t a_row = problem.a_by_rows ? sizes.a_row : kr;
     if (is_plain(problem, packed, row)) {
-      a = packed.plain_a + row * problem.plain_a_row + d;
+      a = packed.plain_a + row * problem.plain_a_row + part * sizes.chunk;
       a_row = problem.plain_a_row;
     }
     const bool is_direct = problem.plain_c != nullptr && rows == mr && cols == nr;
@@ -301,7 +375,7 @@ class gemm_driver {
                                : packed.tiles + (col / nr * sizes.a_panels + row / mr) * tile_size;
     const std::size_t tile_row = is_direct ? problem.plain_c_row : nr;
     Kernel::run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
-                ahead);
+                ahead, ahead_row);
     if (part + 1 != sizes.chunks) return;
     if constexpr (has_sums)
       remove_surplus(problem, mr, packed.a_sums + row,

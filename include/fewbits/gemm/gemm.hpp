@@ -48,7 +48,10 @@ FEWBITS_INLINE gemm_problem<Kernel> problem_without_b(
                                nullptr,
                                0,
                                nullptr,
-                               nullptr};
+                               nullptr,
+                               nullptr,
+                               0,
+                               0};
   // Sums of rows of A are made by packing.
   if constexpr (is_row_major &&
                 std::is_same_v<typename plain_element<Source>::type, typename Kernel::a_type>)
@@ -121,6 +124,13 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   problem.pack_b = detail::panel_packer<typename right::source_type, typename kernel::b_type,
                                         kernel::nr, kernel::kr, !right::is_row_major, Isa>::pack;
   problem.b = &b_source;
+  if constexpr (right::is_row_major &&
+                !std::is_void_v<
+                    typename detail::plain_element<typename right::source_type>::type>) {
+    problem.plain_b = reinterpret_cast<const unsigned char*>(b_source.data);
+    problem.plain_b_element = sizeof(*b_source.data);
+    problem.plain_b_row = b_source.stride * problem.plain_b_element;
+  }
   detail::gemm_driver<kernel>::run(runner, problem, workspace.data());
 }
 

@@ -59,7 +59,7 @@ struct grouped_kernel {
     a += begin * b.steps * (PanelRows * kr);
     for (std::size_t g = begin; g < end; ++g) {
       const std::size_t steps = g + 1 < b.groups ? b.steps : b.last_steps;
-      Kernel::run(steps, a, kr, PanelRows * kr, codes, tile, nr, true, codes);
+      Kernel::run(steps, a, kr, PanelRows * kr, codes, tile, nr, true, codes, 0);
       for (std::size_t j = 0; j < nr; j += lanes) {
         const auto shift = load(b.shifts + g * nr + j), scale = load(b.scales + g * nr + j);
         FEWBITS_UNROLL

@@ -16,12 +16,12 @@ inline namespace FEWBITS_ABI {
 
 /// A micro-kernel multiplies mr rows of A with an nr-column panel of B.
 ///
-/// `run(steps, a, a_row, a_step, b, tile, tile_row, first, ahead)`:
+/// `run(steps, a, a_row, a_step, b, tile, tile_row, first, ahead, ahead_row)`:
 ///     tile[i * tile_row + j] = (first ? 0 : tile[i * tile_row + j]) + sum over s < steps, q < kr of
 ///     a[i * a_row + s * a_step + q] * b[(s * nr + j) * kr + q].
 /// So A is read where it lies, by rows (a_step = kr) or from a panel (a_row = kr), and sums go to C or
-/// to a tile. b is aligned to 64 bytes. From `ahead` on, which need not be memory, it may prefetch a
-/// line of 64 bytes into the second-level cache every `steps_per_line` steps.
+/// to a tile. b is aligned to 64 bytes. From `ahead` on, which need not be memory, it may prefetch
+/// 128 bytes, `ahead_row` bytes apart, into the second-level cache every `steps_per_prefetch` steps.
 /// `run(steps, a, b, tile, first)` is the same with a panel of A and a tile. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
 /// `with_rows<count>`, where it is, gives each row the same bits.
@@ -29,8 +29,8 @@ template <class Kernel>
 concept gemm_micro_kernel =
     requires(std::size_t size, const typename Kernel::a_type* a, const typename Kernel::b_type* b,
              typename Kernel::acc_type* tile, bool first, const void* ahead) {
-      requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::kr > 0 && Kernel::steps_per_line > 0;
-      { Kernel::run(size, a, size, size, b, tile, size, first, ahead) } -> std::same_as<void>;
+      requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::kr > 0 && Kernel::steps_per_prefetch > 0;
+      { Kernel::run(size, a, size, size, b, tile, size, first, ahead, size) } -> std::same_as<void>;
     };
 
 /// Any block shape in plain C++. The inner loop over the columns is what the compiler vectorises.
@@ -43,7 +43,7 @@ struct generic_micro_kernel {
   static constexpr std::size_t mr = Mr;
   static constexpr std::size_t nr = Nr;
   static constexpr std::size_t kr = Kr;
-  static constexpr std::size_t steps_per_line = 16;
+  static constexpr std::size_t steps_per_prefetch = 16;
   template <std::size_t Count>
   using with_rows = generic_micro_kernel<Left, Right, Accumulator, Count, Nr, Kr, Isa>;
   /// Integers modulo 2^32: with an operand moved by 128, a sum may leave the range before it is moved
@@ -51,7 +51,8 @@ struct generic_micro_kernel {
   using sum_type = std::conditional_t<std::is_integral_v<Accumulator>, std::uint32_t, Accumulator>;
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
-                  const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void*) {
+                  const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void*,
+                  std::size_t) {
     sum_type sums[Mr][Nr] = {};
     for (std::size_t s = 0; s < steps; ++s, a += a_step, b += nr * kr)
       for (std::size_t q = 0; q < kr; ++q) {
@@ -69,7 +70,7 @@ struct generic_micro_kernel {
       }
   }
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b);
+    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
   }
 };
 

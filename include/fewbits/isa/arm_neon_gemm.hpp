@@ -95,11 +95,12 @@ struct neon_matrix_tile {
   using b_type = typename Ops::b_type;
   using acc_type = typename Ops::acc_type;
   static constexpr std::size_t mr = 2 * RowPairs, nr = 2 * ColumnPairs, kr = Ops::kr;
-  static constexpr std::size_t steps_per_line = 16;
+  static constexpr std::size_t steps_per_prefetch = 16;
   static_assert(ColumnPairs % 2 == 0 && kr * sizeof(a_type) == 8);
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
-                  const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void*) {
+                  const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void*,
+                  std::size_t) {
     sum_type sums[RowPairs][ColumnPairs];
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < RowPairs; ++i) {
@@ -134,7 +135,7 @@ struct neon_matrix_tile {
 
   /// Of panels, to a tile.
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b);
+    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
   }
 
  private:

@@ -35,11 +35,11 @@ struct fp16_tile {
   template <std::size_t Count>
   using with_rows = fp16_tile<Ops, Count, Vectors, typename Stretch::template with_rows<Count>>;
   static constexpr std::size_t mr = Stretch::mr, nr = Stretch::nr, kr = Stretch::kr,
-                               steps_per_line = Stretch::steps_per_line;
+                               steps_per_prefetch = Stretch::steps_per_prefetch;
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
                   const b_type* b, acc_type* tile, std::size_t tile_row, bool first,
-                  const void* ahead) {
+                  const void* ahead, std::size_t ahead_row) {
     alignas(line) a_type narrow[sums];
     alignas(line) float wide[sums];
     for (std::size_t i = 0; i < sums; i += Ops::lanes)
@@ -50,11 +50,11 @@ struct fp16_tile {
       for (std::size_t i = 0; i < fp16_stretches && steps != 0; ++i) {
         const std::size_t some = steps < fp16_stretch ? steps : fp16_stretch;
         add_stretch(some, a, a_row, a_step, b, narrow, tile, tile_row,
-                    reinterpret_cast<const void*>(next));
+                    reinterpret_cast<const void*>(next), ahead_row);
         steps -= some;
         a += some * a_step;
         b += some * nr * kr;
-        next += some / steps_per_line * line;
+        next += some / steps_per_prefetch * ahead_row;
       }
       for (std::size_t i = 0; i < sums; i += Ops::lanes)
         Ops::store(wide + i, Ops::add(Ops::load(wide + i), Ops::widen(narrow + i)));
@@ -71,7 +71,7 @@ struct fp16_tile {
 
   /// Of panels, to a tile.
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b);
+    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
   }
 
  private:
@@ -81,9 +81,9 @@ struct fp16_tile {
   FEWBITS_INLINE static void add_stretch(std::size_t steps, const a_type* a, std::size_t a_row,
                                          std::size_t a_step, const b_type* b, a_type* narrow,
                                          const acc_type* tile, std::size_t tile_row,
-                                         const void* ahead) {
+                                         const void* ahead, std::size_t ahead_row) {
     typename Stretch::sums_type of;
-    Stretch::sum_up(of, steps, a, a_row, a_step, b, tile, tile_row, ahead);
+    Stretch::sum_up(of, steps, a, a_row, a_step, b, tile, tile_row, ahead, ahead_row);
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL

@@ -60,7 +60,7 @@ struct register_tile {
   static constexpr std::size_t mr = Rows;
   static constexpr std::size_t nr = Vectors * Ops::lanes;
   static constexpr std::size_t kr = Ops::kr;
-  static constexpr std::size_t steps_per_line = 16;
+  static constexpr std::size_t steps_per_prefetch = 16;
   /// For B that comes from memory.
   template <std::size_t Count>
   using with_rows = register_tile<Ops, Count, Vectors, Count == 1 ? 2048 : 8192>;
@@ -69,9 +69,9 @@ struct register_tile {
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
                   const b_type* b, acc_type* tile, std::size_t tile_row, bool first,
-                  const void* ahead) {
+                  const void* ahead, std::size_t ahead_row) {
     sums_type sums;
-    sum_up(sums, steps, a, a_row, a_step, b, tile, tile_row, ahead);
+    sum_up(sums, steps, a, a_row, a_step, b, tile, tile_row, ahead, ahead_row);
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL
@@ -85,7 +85,8 @@ struct register_tile {
   /// The sums alone, while the tile they go to comes into the first-level cache.
   FEWBITS_INLINE static void sum_up(sums_type& sums, std::size_t steps, const a_type* a,
                                     std::size_t a_row, std::size_t a_step, const b_type* b,
-                                    const acc_type* tile, std::size_t tile_row, const void* ahead) {
+                                    const acc_type* tile, std::size_t tile_row, const void* ahead,
+                                    std::size_t ahead_row) {
     FEWBITS_UNROLL
     for (std::size_t i = 0; i < Rows; ++i) {
       FEWBITS_UNROLL
@@ -95,10 +96,11 @@ struct register_tile {
     std::uintptr_t next = reinterpret_cast<std::uintptr_t>(ahead);
     std::size_t fetched = 0;
     while (steps != 0) {
-      const std::size_t group = steps < steps_per_line ? steps : steps_per_line;
+      const std::size_t group = steps < steps_per_prefetch ? steps : steps_per_prefetch;
       steps -= group;
       __builtin_prefetch(reinterpret_cast<const void*>(next), 0, 2);
-      next += line;
+      __builtin_prefetch(reinterpret_cast<const void*>(next + line), 0, 2);
+      next += ahead_row;
       // All rows at once would keep A and B waiting.
       if (fetched != Rows) prefetch_row(tile + fetched++ * tile_row);
       const b_type* const end = b + group * (nr * kr);
@@ -123,7 +125,7 @@ struct register_tile {
 
   /// Of panels, to a tile.
   static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b);
+    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
   }
 
  private:
