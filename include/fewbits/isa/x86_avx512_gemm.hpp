@@ -67,16 +67,18 @@ struct avx512_bf16_dot : tile_operations<bf16, bf16, float, 64, 2> {
 // is 24 multiply-adds, 4 loads and 6 broadcasts, so two multiply-add units (12 cycles) bound it, not
 // two load ports (5 cycles). Bytes in pairs: 5 rows, 20 accumulators, 8 of B, 2 of A, the mask: 31.
 //
-// With A and B in the caches a kernel alone reaches 95 to 97% of the peak (Xeon with 2 MiB of second-
-// level cache, 512 steps). Whole products lose to the third level, which gives 28 GB/s there: packing
-// takes 3%, reading panels of B again 2%, sums in C 2%.
+// With A and B in the caches a kernel alone reaches 97% of the peak (Xeon with 2 MiB of second-level
+// cache, 512 steps), and a loop of multiply-adds as long as a product 98.6%. Whole products lose to the third
+// level, which gives 28 GB/s there: at 2048 sums in C take 2%, reading B again 2%, packing B 3%, A 2%.
 //
 // | share of the peak, one core | 256^3 | 512^3 | 1024^3 | 2048^3 |
 // | --------------------------- | ----- | ----- | ------ | ------ |
-// | FP32                        | 91    | 87    | 85     | 85     |
-// | FP64                        | 87    | 78    | 82     | 80     |
-// | u8 x s8                     | 89    | 91    | 86     | 87     |
-// | s8 x s8                     | 76    | 81    | 80     | 84     |
+// | FP32                        | 91    | 88    | 87     | 87     |
+// | FP32, B packed              | 94    | 91    | 90     | 90     |
+// | FP64                        | 83    | 79    | 82     | 84     |
+// | FP64, B packed              | 91    | 89    | 90     | 89     |
+// | u8 x s8                     | 89    | 91    | 88     | 88     |
+// | s8 x s8                     | 77    | 85    | 85     | 87     |
 
 template <isa Isa>
   requires has_avx512<Isa>
