@@ -28,7 +28,7 @@ std::uint32_t next_random() {
 float random_scale() { return 0.25F * static_cast<float>(1U << next_random() % 4); }
 
 const guard_page::buffer code_memory(1 << 18), scale_memory(1 << 17), offset_memory(1 << 17),
-    activation_memory(1 << 18), packed_memory(1 << 19);
+    activation_memory(1 << 18), packed_memory(1 << 20);
 
 unsigned char* random_codes(size_t bytes) {
   unsigned char* const codes = code_memory.ending(bytes);
@@ -227,6 +227,27 @@ TEST(DynamicRows, MakesNanOfBlocksWhoseScaleIsInfinite) {
       EXPECT_TRUE(std::isnan(y[0]));
     }
   }
+}
+
+TEST(DynamicRows, TakesAllScalesOfBlocks) {
+  const size_t n = 37, k = 256 * 32;
+  state = 4;
+  std::vector<unsigned char> codes(n * k / 2);
+  for (unsigned char& each : codes) each = static_cast<unsigned char>(next_random());
+  std::vector<fb::scale_e8m0> scales(n * k / 32);
+  std::vector<float> x(2 * k), y(2 * n);
+  for (size_t i = 0; i < 2 * k; ++i) x[i] = static_cast<float>(next_random() % 255) - 127;
+  // Rows of one exponent each, the smallest and the largest, then rows of all; the last with NaN.
+  for (size_t i = 0; i < scales.size(); ++i) {
+    const size_t j = i / 256, g = i % 256;
+    const size_t code = j < 16 ? j : j < 32 ? 223 + j : g;
+    scales[i] = fb::scale_e8m0::from_bits(static_cast<std::uint8_t>(j < 36 && g == 255 ? 3 : code));
+  }
+  multiply(fb::block_span<fb::mxfp4>(codes.data(), scales.data(), n, k),
+           fb::matrix_view<const float>(x.data(), 2, k), fb::matrix_view<float>(y.data(), 2, n),
+           runner::order::forward);
+  EXPECT_TRUE(std::isnan(y[36]) && std::isnan(y[n + 36]));
+  EXPECT_NE(y[0], 0.0F);
 }
 
 #if FEWBITS_HARDENED

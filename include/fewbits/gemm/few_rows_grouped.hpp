@@ -32,6 +32,9 @@ struct few_grouped_problem {
   std::size_t stride;
   /// The integers of all codes, plus what makes them unsigned.
   std::uint8_t table[16];
+  /// Where scales are, to ask memory for them.
+  const unsigned char* first_scale;
+  std::size_t scale_stride, scale_bytes;
   const void* matrix;
   void (*scales)(const void* matrix, std::size_t row, std::size_t first, std::size_t count,
                  float* dst);
@@ -109,12 +112,19 @@ struct few_grouped_kernel {
       one.begin = d;
       one.count = p.k - d < length ? p.k - d : length;
       one.groups = (one.count + p.group - 1) / p.group;
-      const std::size_t later =
-          one.count < length || d + length == p.k ? lanes * p.stride - d / 2 : length / 2;
+      // After the end of these rows come the next ones.
+      const bool is_last = d + length >= p.k;
+      const std::size_t later = is_last ? lanes * p.stride - d / 2 : length / 2;
+      const std::size_t scale =
+          is_last ? lanes * p.scale_stride : (d + length) / p.group * p.scale_bytes;
       for (std::size_t l = 0; l < lanes; ++l) {
         const std::size_t row = j + l < end ? j + l : end - 1;
         one.codes[l] = p.codes + row * p.stride + d / 2;
         one.next[l] = reinterpret_cast<std::uintptr_t>(one.codes[l]) + later;
+        const std::uintptr_t scales =
+            reinterpret_cast<std::uintptr_t>(p.first_scale) + row * p.scale_stride + scale;
+        for (std::size_t i = 0; i < length / p.group * p.scale_bytes; i += 64)
+          __builtin_prefetch(reinterpret_cast<const void*>(scales + i));
       }
       load_scales(p, j, end, one);
       std::size_t i = 0;
@@ -148,7 +158,7 @@ struct few_grouped_kernel {
     for (std::size_t l = 0; l < lanes; ++l) {
       const unsigned char* const src = one.codes[l];
       for (std::size_t v = 0; v < whole; ++v) {
-        if (i == 0)
+        if (i == 0 && l >= lanes / 2)
           __builtin_prefetch(reinterpret_cast<const void*>(one.next[l] + v * (depth / 2)));
         multiply<Rows>(src + v * (depth / 2), table, a + v * depth, p.a_row, l, products[v]);
       }
@@ -160,7 +170,7 @@ struct few_grouped_kernel {
     }
     for (std::size_t r = 0; r < Rows; ++r)
       add_groups(p, one, p.shifts + (i + r) * p.groups + one.begin / p.group, vectors,
-                 &products[0][r], Rows, sums + r * Columns);
+                 &products[0][r], Rows, i + r == 0, sums + r * Columns);
   }
 
   /// Products of a vector of codes with `Rows` rows of A to lane `l`.
@@ -181,13 +191,16 @@ struct few_grouped_kernel {
   /// Adds the products of a row of A and the `lanes` rows of weights, group after group.
   static void add_groups(const problem& p, const run& one, const std::uint32_t* shifts,
                          std::size_t vectors, const words (*products)[lanes], std::size_t step,
-                         float* sums) {
+                         bool is_first, float* sums) {
     std::size_t left = one.count;
     std::size_t in_group = 0;
     std::size_t g = 0;
     words sum{};
     auto total = ops::load32(reinterpret_cast<const unsigned char*>(sums));
     for (std::size_t v = 0; v < vectors; ++v, products += step) {
+      // Memory works here too.
+      for (std::size_t l = 0; is_first && l < lanes / 2; ++l)
+        __builtin_prefetch(reinterpret_cast<const void*>(one.next[l] + v * (depth / 2)));
       words each[parts];
       FEWBITS_UNROLL
       for (std::size_t q = 0; q < parts; ++q)
@@ -283,8 +296,11 @@ class few_grouped_product {
     std::int8_t* const ordered = reinterpret_cast<std::int8_t*>(base);
     std::uint32_t* const shifts = reinterpret_cast<std::uint32_t*>(base + sizes.shifts);
     const unsigned char* const first = reader::codes(weights, 0);
-    few_grouped_problem problem{m,     n, k,  group,    sizes.groups, ordered, sizes.a_row, shifts,
-                                first, 0, {}, &weights, scales,       store,   output};
+    const unsigned char* const scale = scale_of(weights, 0);
+    few_grouped_problem problem{
+        m, n,  k,     group, sizes.groups,         ordered,  sizes.a_row, shifts, first,
+        0, {}, scale, 0,     scale_bytes(weights), &weights, scales,      store,  output};
+    if (n > 1) problem.scale_stride = static_cast<std::size_t>(scale_of(weights, 1) - scale);
     if (n > 1) problem.stride = static_cast<std::size_t>(reader::codes(weights, 1) - first);
     const std::uint32_t surplus = fill_table(weights, problem.table);
     quantize_absmax<std::int8_t, per_row, Isa>(
@@ -327,11 +343,51 @@ class few_grouped_product {
       return 0;
     }
   }
+  FEWBITS_INLINE static constexpr bool has_exponents() {
+    if constexpr (requires { typename reader::format; }) {
+      return scale_element<typename reader::format::scale_type> &&
+             !reader::format::has_tensor_scale;
+    } else {
+      return false;
+    }
+  }
+  template <class Format>
+  FEWBITS_INLINE static const unsigned char* scale_of(const block_span<Format>& weights,
+                                                      std::size_t row) {
+    return reinterpret_cast<const unsigned char*>(weights.row_scales(row));
+  }
+  template <class Codes, class Code, class Granularity>
+  FEWBITS_INLINE static const unsigned char* scale_of(
+      const quantized_matrix<Codes, affine<Code, Granularity>>& weights, std::size_t row) {
+    return reinterpret_cast<const unsigned char*>(pointers_to(weights.parameters()).scale +
+                                                  Granularity::index(row, 0, weights.cols()));
+  }
+  FEWBITS_INLINE static constexpr std::size_t scale_bytes(const Matrix&) {
+    if constexpr (requires { typename reader::format; }) {
+      return sizeof(typename reader::format::scale_type);
+    } else {
+      return sizeof(float);
+    }
+  }
   static void scales(const void* matrix, std::size_t row, std::size_t first, std::size_t count,
                      float* dst) {
-    reader::template scales<Isa>(*static_cast<const Matrix*>(matrix), row, first, count, dst);
-    if constexpr (shift() != 0)
-      for (std::size_t g = 0; g < count; ++g) dst[g] *= 1 / static_cast<float>(1 << shift());
+    const Matrix& weights = *static_cast<const Matrix*>(matrix);
+    if constexpr (has_exponents()) {
+      // Exponents of FP32, of which those up to the shift become subnormal numbers.
+      const auto* const src = weights.row_scales(row) + first;
+      for (std::size_t g = 0; g < count; ++g) {
+        const std::uint32_t code = src[g].bits();
+        const std::uint32_t bits =
+            code > static_cast<std::uint32_t>(shift())
+                ? (code - static_cast<std::uint32_t>(shift())) << 23
+                : 0x00400000U >> (static_cast<std::uint32_t>(shift()) - code);
+        dst[g] = bit_cast<float>(code == 255 ? fp32_nan : bits);
+      }
+    } else {
+      reader::template scales<Isa>(weights, row, first, count, dst);
+      if constexpr (shift() != 0)
+        for (std::size_t g = 0; g < count; ++g) dst[g] *= 1 / static_cast<float>(1 << shift());
+    }
   }
 };
 
