@@ -106,18 +106,22 @@ void check_codes() {
   for (const float a : {1.0F, -3.0F, std::ldexp(1.0F, 126), std::ldexp(1.0F, -140)})
     for (const std::vector<Element>& codes : {ordered, sorted}) {
       const size_t n = codes.size();
-      std::vector<float> c, d;
+      std::vector<float> c;
       multiply(runner::executor(), &a, fb::matrix_view<const Element>(codes.data(), 1, n), 1, c);
-      // Alone in a column, and among zeros.
-      std::vector<Element> columns(n * 70);
-      std::vector<float> row(70);
-      row[65] = a;
-      for (size_t j = 0; j < n; ++j) columns[j * 70 + 65] = codes[j];
-      multiply(runner::executor(), row.data(),
-               fb::transposed(fb::matrix_view<const Element>(columns.data(), n, 70)), 1, d);
+      // Alone in a column, and among zeros: in a whole vector, and after it.
+      std::vector<float> columns_of[2];
+      for (const size_t place : {5U, 65U}) {
+        std::vector<Element> columns(n * 70);
+        std::vector<float> row(70);
+        row[place] = a;
+        for (size_t j = 0; j < n; ++j) columns[j * 70 + place] = codes[j];
+        multiply(runner::executor(), row.data(),
+                 fb::transposed(fb::matrix_view<const Element>(columns.data(), n, 70)), 1,
+                 columns_of[place / 65]);
+      }
       for (size_t j = 0; j < n; ++j) {
         const float want = a * static_cast<float>(codes[j]);
-        for (const float got : {c[j], d[j]})
+        for (const float got : {c[j], columns_of[0][j], columns_of[1][j]})
           ASSERT_TRUE(got == want || (std::isnan(got) && std::isnan(want)))
               << a << " times code " << static_cast<unsigned>(codes[j].bits()) << ": " << got;
       }

@@ -40,6 +40,11 @@ struct gemv_problem {
   const void* output;
 };
 
+template <class Lanes, isa Isa>
+concept loads_finite = requires(typename Lanes::factors (&b)[4], typename vec<Isa>::u32& special) {
+  Lanes::load_finite(nullptr, b, special);
+};
+
 /// The loops over B from a `Source`, whose elements `Lanes` reads in place where it can, else after
 /// `Source::read` decoded them into a buffer in the first-level cache.
 ///
@@ -295,6 +300,9 @@ struct gemv_kernel {
   FEWBITS_INLINE static void add_run(const a_type* a, std::size_t depth,
                                      const unsigned char* const (&b)[Outputs], std::size_t count,
                                      std::size_t rest, std::size_t skip, sums (*dst)[Outputs]) {
+    if constexpr (IsFar && loads_finite<Lanes, Isa>) {
+      if (add_finite<Rows, Outputs>(a, depth, b, count, rest, skip, dst)) return;
+    }
     constexpr std::size_t width = step * sizeof(b_type);
     sums sum[Rows][Outputs];
     __builtin_memcpy(&sum, dst, sizeof(sum));
@@ -307,16 +315,47 @@ struct gemv_kernel {
           if (rest != 0) ask_for<width>(address_of(b[q]) + ahead);
         factors x[4];
         Lanes::load(b[q] + s * width, x);
-        FEWBITS_UNROLL
-        for (std::size_t v = 0; v < 4; ++v) {
-          FEWBITS_UNROLL
-          for (std::size_t i = 0; i < Rows; ++i)
-            sum[i][q] = Lanes::multiply_add(
-                sum[i][q], Lanes::load_a(a + i * depth + s * step + v * (step / 4)), x[v]);
-        }
+        add_step<Rows>(a + s * step, depth, q, x, sum);
       }
     }
     __builtin_memcpy(dst, &sum, sizeof(sum));
+  }
+
+  /// The same without a branch for each vector of B; false, and nothing is added, if some codes need it.
+  template <std::size_t Rows, std::size_t Outputs>
+  FEWBITS_INLINE static bool add_finite(const a_type* a, std::size_t depth,
+                                        const unsigned char* const (&b)[Outputs], std::size_t count,
+                                        std::size_t rest, std::size_t skip, sums (*dst)[Outputs]) {
+    constexpr std::size_t width = step * sizeof(b_type);
+    sums sum[Rows][Outputs];
+    __builtin_memcpy(&sum, dst, sizeof(sum));
+    auto special = vec<Isa>::set(0);
+    for (std::size_t s = 0; s < count / step; ++s) {
+      std::size_t ahead = s * width + ahead_bytes;
+      if (ahead >= rest) ahead += skip;
+      FEWBITS_UNROLL
+      for (std::size_t q = 0; q < Outputs; ++q) {
+        if (rest != 0) ask_for<width>(address_of(b[q]) + ahead);
+        factors x[4];
+        Lanes::load_finite(b[q] + s * width, x, special);
+        add_step<Rows>(a + s * step, depth, q, x, sum);
+      }
+    }
+    if (Lanes::is_special(special)) return false;
+    __builtin_memcpy(dst, &sum, sizeof(sum));
+    return true;
+  }
+
+  template <std::size_t Rows, std::size_t Outputs>
+  FEWBITS_INLINE static void add_step(const a_type* a, std::size_t depth, std::size_t q,
+                                      const factors (&x)[4], sums (&sum)[Rows][Outputs]) {
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) {
+      FEWBITS_UNROLL
+      for (std::size_t i = 0; i < Rows; ++i)
+        sum[i][q] =
+            Lanes::multiply_add(sum[i][q], Lanes::load_a(a + i * depth + v * (step / 4)), x[v]);
+    }
   }
 
   /// Of the lanes, by halves.

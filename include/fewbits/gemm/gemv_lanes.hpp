@@ -24,6 +24,8 @@ namespace detail {
 //   load_rows(src, stride, b)  `nr` elements of each of kr rows of B, `stride` bytes apart: the kr of a
 //                              column in a lane, the columns in the order of `column(position)`;
 //   exponent                   loaded elements of B are 2^-exponent of what they are;
+//   load_finite(src, b, special), where it is: the same for most codes; `is_special(special)` says afterwards
+//                              whether there have been others;
 //   load_a(src), spread(src)   a vector of A's elements; kr elements in every lane;
 //   multiply_add(sum, a, b).
 
@@ -67,21 +69,31 @@ struct moved_half_loader {
   static constexpr std::size_t lanes = static_cast<std::size_t>(ops::lanes);
   static constexpr int shift = 10 - format.mantissa_bits;
 
-  /// Whether any of 4 * lanes codes is one that does not only move.
-  FEWBITS_INLINE static bool has_special(const unsigned char* src) {
-    constexpr std::uint32_t tops = 0x80808080, rest = 0x7f7f7f7f, ones = 0x01010101;
+  static constexpr std::uint32_t tops = 0x80808080, rest = 0x7f7f7f7f, ones = 0x01010101;
+  static constexpr bool has_specials = shift != 8;
+
+  /// Of 4 * lanes codes: the top bit of each that does not only move.
+  FEWBITS_INLINE static typename ops::u32 special_bits(const unsigned char* src) {
     const auto x = ops::load32(src);
-    if constexpr (shift == 8) {
-      return false;
-    } else if constexpr (format.nan == nan_encoding::negative_zero) {
+    if constexpr (format.nan == nan_encoding::negative_zero) {
       // Some code is 0x80: but for their top bits, zero bytes do not reach 0x80.
       const auto y = ops::xor_(x, ops::set(tops));
-      const auto sum = ops::or_(ops::add(ops::and_(y, ops::set(rest)), ops::set(rest)), y);
-      return !ops::all(ops::equal(ops::and_(sum, ops::set(tops)), ops::set(tops)));
+      return ops::xor_(ops::or_(ops::add(ops::and_(y, ops::set(rest)), ops::set(rest)), y),
+                       ops::set(tops));
     } else {
       constexpr std::uint32_t more = 0x7f - low32(format.max_finite_code());
-      const auto sum = ops::add(ops::and_(x, ops::set(rest)), ops::set(more * ones));
-      return !ops::all(ops::equal(ops::and_(sum, ops::set(tops)), ops::set(0)));
+      return ops::add(ops::and_(x, ops::set(rest)), ops::set(more * ones));
+    }
+  }
+  FEWBITS_INLINE static bool is_special(typename ops::u32 bits) {
+    return !ops::all(ops::equal(ops::and_(bits, ops::set(tops)), ops::set(0)));
+  }
+  /// Whether any of 4 * lanes codes does not only move.
+  FEWBITS_INLINE static bool has_special(const unsigned char* src) {
+    if constexpr (has_specials) {
+      return is_special(special_bits(src));
+    } else {
+      return false;
     }
   }
   template <bool ThroughMemory>
@@ -135,6 +147,24 @@ struct gemv_fp32 : gemv_floats<float, gemv_fp32_lanes<Isa>> {
     requires moved_half<Element, Isa>
   {
     load_moved<true>(src, b);
+  }
+  using special_bits = typename vec<Isa>::u32;
+  FEWBITS_INLINE static void load_finite(const unsigned char* src, factors (&b)[4],
+                                         special_bits& special)
+    requires moved_half<Element, Isa>
+  {
+    using loader = moved_half_loader<Element, Isa>;
+    if constexpr (loader::has_specials) special = vec<Isa>::or_(special, loader::special_bits(src));
+    typename vec<Isa>::u32 x[4];
+    loader::template load<true>(src, x);
+    FEWBITS_UNROLL
+    for (std::size_t v = 0; v < 4; ++v) b[v] = bit_cast<factors>(x[v]);
+  }
+  FEWBITS_INLINE static bool is_special(special_bits special)
+    requires moved_half<Element, Isa>
+  {
+    return moved_half_loader<Element, Isa>::has_specials &&
+           moved_half_loader<Element, Isa>::is_special(special);
   }
   FEWBITS_INLINE static void load_rows(const unsigned char* src, std::size_t, factors (&b)[4])
     requires moved_half<Element, Isa>
