@@ -87,7 +87,7 @@ float sum_of(std::vector<float> a, std::vector<float> b) {
     for (std::size_t j = 0; j < nr; ++j)
       columns[begin + (d / kr * nr + j) * kr + d % kr] = fb::bf16{b[d]};
   alignas(64) float tile[mr * nr];
-  chosen::run(steps, rows.data(), steps * kr, kr, &columns[begin], tile, nr, true, nullptr);
+  chosen::run(steps, rows.data(), steps * kr, kr, &columns[begin], tile, nr, true, nullptr, 0);
   for (const float x : tile)
     if (fb::fp32{x}.bits() != fb::fp32{tile[0]}.bits()) ADD_FAILURE() << x << " and " << tile[0];
   return tile[0];

@@ -69,8 +69,7 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
       n,
       k,
       fb::detail::a_packer<left, Kernel, !TransA, fb::native>::pack,
-      fb::detail::panel_packer<fb::detail::element_source<Right>, typename Kernel::b_type,
-                               Kernel::nr, Kernel::kr, TransB, fb::native>::pack,
+      fb::detail::b_packer<fb::detail::element_source<Right>, Kernel, !TransB, fb::native>::pack,
       &a_source,
       &b_source,
       !TransA,
@@ -156,6 +155,41 @@ TEST(GemmDriver, Takes7By3Bytes4Deep) {
 TEST(GemmDriver, TakesDepthsThatAreNoPowerOfTwo) {
   check_shapes<kernel<float, float, float, 2, 4, 3>, std::int8_t, fb::fp16, false, true>();
   check_shapes<kernel<float, float, float, 2, 4, 3>, fb::fp8_e4m3, float, true, false>();
+}
+
+/// Steps of 6 with columns of B two deep side by side, as units that multiply tiles want them; and only
+/// while an object lives.
+template <class Left, class Right, class Sum>
+struct tile_unit {
+  using part = kernel<Left, Right, Sum, 5, 4, 2>;
+  using a_type = Left;
+  using b_type = Right;
+  using acc_type = Sum;
+  static constexpr std::size_t mr = 5, nr = 4, kr = 6, b_kr = 2, steps_per_prefetch = 1;
+  inline static thread_local int living = 0;
+
+  tile_unit() { ++living; }
+  ~tile_unit() { --living; }
+  tile_unit(const tile_unit&) = delete;
+  tile_unit& operator=(const tile_unit&) = delete;
+
+  void run(std::size_t steps, const Left* a, std::size_t a_row, std::size_t a_step, const Right* b,
+           Sum* tile, std::size_t tile_row, bool first, const void* ahead,
+           std::size_t ahead_row) const {
+    ASSERT_EQ(living, 1);
+    if (first) part::run(0, a, a_row, 2, b, tile, tile_row, true, ahead, ahead_row);
+    for (std::size_t s = 0; s < steps; ++s)
+      for (std::size_t i = 0; i < 3; ++i)
+        part::run(1, a + s * a_step + 2 * i, a_row, 2, b + (3 * s + i) * 2 * nr, tile, tile_row,
+                  false, ahead, ahead_row);
+  }
+};
+
+TEST(GemmDriver, TakesUnitsThatMultiplyTiles) {
+  using bytes = tile_unit<std::uint8_t, std::int8_t, std::int32_t>;
+  check_shapes<bytes, std::int8_t, std::uint8_t, false, true>();
+  check_shapes<bytes, std::uint8_t, std::int8_t, true, false>();
+  check_shapes<tile_unit<float, float, float>, fb::bf16, float, false, false>();
 }
 
 TEST(GemmDriver, TakesPanelsWiderThanAVector) {

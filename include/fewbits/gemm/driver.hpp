@@ -308,6 +308,7 @@ class gemm_driver {
                                              std::size_t row_end, std::size_t col0,
                                              std::size_t col_end, b_type* slots, bool in_sequence) {
     const layout& sizes = packed.sizes;
+    const Kernel kernel{};
     const bool stay = problem.packed_b != nullptr || sizes.row_blocks > 1;
     const b_type* const panels = problem.packed_b != nullptr ? problem.packed_b : packed.b;
     const bool packs_b = problem.packed_b == nullptr && (in_sequence ? row0 == 0 : !stay);
@@ -335,7 +336,7 @@ class gemm_driver {
           if (in_sequence && col == col0) pack_rows(problem, packed, row, part, a);
           const std::size_t steps = smaller(sizes.chunk, sizes.depth - part * sizes.chunk) / kr;
           multiply(
-              problem, packed, part, steps, a, row, row_end, col, col_end, b,
+              kernel, problem, packed, part, steps, a, row, row_end, col, col_end, b,
               reinterpret_cast<const void*>(next.begin + next.next_row * next.row + next.next_byte),
               next.row);
           next.advance((steps + Kernel::steps_per_prefetch - 1) / Kernel::steps_per_prefetch);
@@ -355,11 +356,11 @@ class gemm_driver {
   }
 
   /// Sums over one part of the depth for one tile.
-  FEWBITS_INLINE static void multiply(const gemm_problem<Kernel>& problem, const parts& packed,
-                                      std::size_t part, std::size_t steps, const a_type* a,
-                                      std::size_t row, std::size_t row_end, std::size_t col,
-                                      std::size_t col_end, const b_type* b, const void* ahead,
-                                      std::size_t ahead_row) {
+  FEWBITS_INLINE static void multiply(const Kernel& kernel, const gemm_problem<Kernel>& problem,
+                                      const parts& packed, std::size_t part, std::size_t steps,
+                                      const a_type* a, std::size_t row, std::size_t row_end,
+                                      std::size_t col, std::size_t col_end, const b_type* b,
+                                      const void* ahead, std::size_t ahead_row) {
     const layout& sizes = packed.sizes;
     const std::size_t rows = smaller(mr, row_end - row), cols = smaller(nr, col_end - col);
     std::size_t a_row = problem.a_by_rows ? sizes.a_row : kr;
@@ -374,8 +375,8 @@ class gemm_driver {
                                ? local
                                : packed.tiles + (col / nr * sizes.a_panels + row / mr) * tile_size;
     const std::size_t tile_row = is_direct ? problem.plain_c_row : nr;
-    Kernel::run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
-                ahead, ahead_row);
+    kernel.run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
+               ahead, ahead_row);
     if (part + 1 != sizes.chunks) return;
     if constexpr (has_sums)
       remove_surplus(problem, mr, packed.a_sums + row,

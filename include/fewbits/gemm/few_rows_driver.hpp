@@ -116,14 +116,14 @@ class few_rows_driver {
     const std::size_t lane = problem.a_by_rows ? a_row : kr;
     const std::size_t step = problem.a_by_rows ? kr : mr * kr;
     if (problem.m == 1) {
-      one::run(steps, a, lane, step, b, tile, nr, first, b, 0);
+      one{}.run(steps, a, lane, step, b, tile, nr, first, b, 0);
     } else if (problem.m <= four::mr) {
-      four::run(steps, a, lane, step, b, tile, nr, first, b, 0);
+      four{}.run(steps, a, lane, step, b, tile, nr, first, b, 0);
     } else if (problem.m > mr && problem.a_by_rows && all::mr == few_rows) {
-      all::run(steps, a, lane, step, b, tile, nr, first, b, 0);
+      all{}.run(steps, a, lane, step, b, tile, nr, first, b, 0);
     } else {
       for (std::size_t row = 0; row < problem.m; row += mr)
-        Kernel::run(steps, a + row * a_row, lane, step, b, tile + row * nr, nr, first, b, 0);
+        Kernel{}.run(steps, a + row * a_row, lane, step, b, tile + row * nr, nr, first, b, 0);
     }
   }
 };

@@ -121,8 +121,8 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   const writer output{c, epilogue};
   detail::gemm_problem<kernel> problem = detail::problem_without_b<kernel, Left>(
       a, a_source, output, right::source_type::template surplus<typename kernel::b_type>());
-  problem.pack_b = detail::panel_packer<typename right::source_type, typename kernel::b_type,
-                                        kernel::nr, kernel::kr, !right::is_row_major, Isa>::pack;
+  problem.pack_b =
+      detail::b_packer<typename right::source_type, kernel, right::is_row_major, Isa>::pack;
   problem.b = &b_source;
   if constexpr (right::is_row_major &&
                 !std::is_void_v<

@@ -93,8 +93,11 @@ struct row_scale_epilogue {
   }
 };
 
+/// Of vectors: between the short runs of groups, tiles of AMX would have to leave their registers. (Flags
+/// for AMX change no code but that of its intrinsics.)
 template <isa Isa>
-using integer_kernel = typename kernel_for<compute_kind::int8_dot, Isa>::type;
+using integer_kernel =
+    typename kernel_for<compute_kind::int8_dot, Isa.without(feature::amx_int8)>::type;
 
 /// Through the epilogue into C, after `problem.a` and all about B have been set.
 template <isa Isa, executor Executor, class Out, class Epilogue>

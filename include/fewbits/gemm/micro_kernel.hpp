@@ -18,19 +18,23 @@ inline namespace FEWBITS_ABI {
 ///
 /// `run(steps, a, a_row, a_step, b, tile, tile_row, first, ahead, ahead_row)`:
 ///     tile[i * tile_row + j] = (first ? 0 : tile[i * tile_row + j]) + sum over s < steps, q < kr of
-///     a[i * a_row + s * a_step + q] * b[(s * nr + j) * kr + q].
+///     a[i * a_row + s * a_step + q] * b[((s * kr + q) / b_kr * nr + j) * b_kr + q % b_kr].
 /// So A is read where it lies, by rows (a_step = kr) or from a panel (a_row = kr), and sums go to C or
-/// to a tile. b is aligned to 64 bytes. From `ahead` on, which need not be memory, it may prefetch
+/// to a tile; columns of B lie b_kr, which divides kr, deep side by side. b is aligned to 64 bytes. From `ahead` on, which need not be memory, it may prefetch
 /// 128 bytes, `ahead_row` bytes apart, into the second-level cache every `steps_per_prefetch` steps.
 /// `run(steps, a, b, tile, first)` is the same with a panel of A and a tile. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
 /// `with_rows<count>`, where it is, gives each row the same bits.
+///
+/// A kernel object lives as long as a thread works on a block of C: what a unit must be told before it
+/// multiplies, and after, belongs to its constructor and destructor.
 template <class Kernel>
 concept gemm_micro_kernel =
     requires(std::size_t size, const typename Kernel::a_type* a, const typename Kernel::b_type* b,
-             typename Kernel::acc_type* tile, bool first, const void* ahead) {
-      requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::kr > 0 && Kernel::steps_per_prefetch > 0;
-      { Kernel::run(size, a, size, size, b, tile, size, first, ahead, size) } -> std::same_as<void>;
+             typename Kernel::acc_type* tile, bool first, const void* ahead, const Kernel& kernel) {
+      requires Kernel::mr > 0 && Kernel::nr > 0 && Kernel::b_kr > 0;
+      requires Kernel::kr > 0 && Kernel::kr % Kernel::b_kr == 0 && Kernel::steps_per_prefetch > 0;
+      { kernel.run(size, a, size, size, b, tile, size, first, ahead, size) } -> std::same_as<void>;
     };
 
 /// Any block shape in plain C++. The inner loop over the columns is what the compiler vectorises.
@@ -43,6 +47,7 @@ struct generic_micro_kernel {
   static constexpr std::size_t mr = Mr;
   static constexpr std::size_t nr = Nr;
   static constexpr std::size_t kr = Kr;
+  static constexpr std::size_t b_kr = Kr;
   static constexpr std::size_t steps_per_prefetch = 16;
   template <std::size_t Count>
   using with_rows = generic_micro_kernel<Left, Right, Accumulator, Count, Nr, Kr, Isa>;

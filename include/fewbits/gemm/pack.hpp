@@ -346,6 +346,23 @@ template <class Source, class Kernel, isa Isa>
 struct a_packer<Source, Kernel, false, Isa>
     : panel_packer<Source, typename Kernel::a_type, Kernel::mr, Kernel::kr, false, Isa> {};
 
+/// B in panels, zeros up to a multiple of kr included.
+template <class Source, class Kernel, bool IsRowMajor, isa Isa>
+struct b_packer {
+  using element = typename Kernel::b_type;
+  using panels = panel_packer<Source, element, Kernel::nr, Kernel::b_kr, !IsRowMajor, Isa>;
+
+  static void pack(const void* operand, std::size_t lane, std::size_t lanes, std::size_t begin,
+                   std::size_t count, element* dst, std::size_t row, std::uint32_t* sums) {
+    panels::pack(operand, lane, lanes, begin, count, dst, row, sums);
+    if constexpr (Kernel::kr != Kernel::b_kr) {
+      const std::size_t packed = (count + Kernel::b_kr - 1) / Kernel::b_kr * Kernel::b_kr;
+      const std::size_t padded = (count + Kernel::kr - 1) / Kernel::kr * Kernel::kr;
+      for (std::size_t i = packed * Kernel::nr; i < padded * Kernel::nr; ++i) dst[i] = element{};
+    }
+  }
+};
+
 }  // namespace detail
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

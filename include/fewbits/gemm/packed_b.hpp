@@ -94,12 +94,9 @@ struct panels_of {
     const std::size_t rows = b.rows(), cols = b.cols(), depth = gemm_depth<Kernel>(rows).depth;
     runner.parallel_for((cols + nr - 1) / nr, [&](std::size_t task) {
       const std::size_t col = task * nr;
-      panel_packer<operand_source<Right>, typename Kernel::b_type, nr, Kernel::kr,
-                   !matrix_traits<Right>::is_row_major, Isa>::pack(&source, col,
-                                                                   cols - col < nr ? cols - col
-                                                                                   : nr,
-                                                                   rows, panels + col * depth,
-                                                                   sums + col);
+      b_packer<operand_source<Right>, Kernel, matrix_traits<Right>::is_row_major, Isa>::pack(
+          &source, col, cols - col < nr ? cols - col : nr, 0, rows, panels + col * depth, 0,
+          sums + col);
     });
   }
 };

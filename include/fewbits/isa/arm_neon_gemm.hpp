@@ -94,7 +94,7 @@ struct neon_matrix_tile {
   using a_type = typename Ops::a_type;
   using b_type = typename Ops::b_type;
   using acc_type = typename Ops::acc_type;
-  static constexpr std::size_t mr = 2 * RowPairs, nr = 2 * ColumnPairs, kr = Ops::kr;
+  static constexpr std::size_t mr = 2 * RowPairs, nr = 2 * ColumnPairs, kr = Ops::kr, b_kr = kr;
   static constexpr std::size_t steps_per_prefetch = 16;
   static_assert(ColumnPairs % 2 == 0 && kr * sizeof(a_type) == 8);
 

@@ -29,6 +29,14 @@ concept has_avx512_fp16 = has_avx512<Isa> && Isa.has(feature::avx512fp16);
 template <isa Isa>
 concept has_avx512_bf16 = has_avx512<Isa> && Isa.has(feature::avx512bf16);
 
+/// Tiles of 16 rows of 64 bytes, and products of two of them: of 8-bit integers, of BF16 numbers.
+template <isa Isa>
+concept has_amx_int8 =
+    has_avx512_vnni<Isa> && Isa.has(feature::amx_tile) && Isa.has(feature::amx_int8);
+template <isa Isa>
+concept has_amx_bf16 =
+    has_avx512_bf16<Isa> && Isa.has(feature::amx_tile) && Isa.has(feature::amx_bf16);
+
 /// Vectors of 128 bits, in every AArch64 CPU with an FPU.
 template <isa Isa>
 concept has_neon = Isa.has(feature::neon);
@@ -53,11 +61,10 @@ concept has_neon_bf16 = has_neon<Isa> && Isa.has(feature::neon_bf16);
 template <isa Isa>
 concept has_neon_i8mm = has_neon_dotprod<Isa> && Isa.has(feature::neon_i8mm);
 
-/// A unit that multiplies BF16 numbers and adds in FP32, faster than FP32 is multiplied. CPUs with AMX
-/// have that unit there; their vdpbf16ps does half the work of vfmadd in a cycle (measured: 0.65 G
-/// instructions/s against 2.4).
+/// A unit that multiplies BF16 numbers and adds in FP32, faster than FP32 is multiplied. (CPUs with AMX
+/// have it there: their vdpbf16ps does half the work of vfmadd in a cycle, 0.65 G instructions/s against 2.4.)
 template <isa Isa>
-concept has_bf16_dot = (has_avx512_bf16<Isa> && !Isa.has(feature::amx_bf16)) || has_neon_bf16<Isa>;
+concept has_bf16_dot = has_avx512_bf16<Isa> || has_neon_bf16<Isa>;
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits

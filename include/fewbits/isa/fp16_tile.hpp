@@ -34,7 +34,7 @@ struct fp16_tile {
   using acc_type = typename Ops::acc_type;
   template <std::size_t Count>
   using with_rows = fp16_tile<Ops, Count, Vectors, typename Stretch::template with_rows<Count>>;
-  static constexpr std::size_t mr = Stretch::mr, nr = Stretch::nr, kr = Stretch::kr,
+  static constexpr std::size_t mr = Stretch::mr, nr = Stretch::nr, kr = Stretch::kr, b_kr = kr,
                                steps_per_prefetch = Stretch::steps_per_prefetch;
 
   static void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,

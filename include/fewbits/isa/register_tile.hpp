@@ -60,6 +60,7 @@ struct register_tile {
   static constexpr std::size_t mr = Rows;
   static constexpr std::size_t nr = Vectors * Ops::lanes;
   static constexpr std::size_t kr = Ops::kr;
+  static constexpr std::size_t b_kr = kr;
   static constexpr std::size_t steps_per_prefetch = 16;
   /// For B that comes from memory.
   template <std::size_t Count>

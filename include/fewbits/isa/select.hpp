@@ -19,6 +19,10 @@
 #include <fewbits/isa/x86_avx512_fp16_gemm.hpp>
 #include <fewbits/isa/x86_avx512_gemm.hpp>
 #endif
+#if defined(FEWBITS_AMX_TILE) && defined(__AVX512BW__) && defined(__AVX512VL__) && \
+    defined(__AVX512DQ__)
+#include <fewbits/isa/x86_amx_gemm.hpp>
+#endif
 #if defined(__ARM_NEON) && defined(__aarch64__) && !defined(__AARCH64EB__)
 #include <fewbits/isa/arm_neon.hpp>
 #include <fewbits/isa/arm_neon_fp16_gemm.hpp>

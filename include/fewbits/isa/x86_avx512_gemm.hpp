@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512VL__) && defined(__AVX512DQ__)
 namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
@@ -105,3 +106,4 @@ struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
 
 }  // namespace FEWBITS_ABI
 }  // namespace fewbits
+#endif
