@@ -20,6 +20,7 @@ namespace {
 namespace fb = fewbits;
 
 using bytes = fb::micro_kernel<std::uint8_t, std::int8_t, std::int32_t, fb::native>;
+using signed_bytes = fb::micro_kernel<std::int8_t, std::int8_t, std::int32_t, fb::native>;
 using numbers = fb::micro_kernel<fb::bf16, fb::bf16, float, fb::native>;
 
 template <class Element>
@@ -84,6 +85,8 @@ void check_all() {
 TEST(AmxTile, MultipliesBytesExactly) {
   check_all<bytes, true>();
   check_all<bytes, false>();
+  check_all<signed_bytes, true>();
+  check_all<signed_bytes, false>();
 }
 
 TEST(AmxTile, MultipliesBf16) {
@@ -134,6 +137,8 @@ TEST(AmxTile, TakesSubnormalsAsZeroAndKeepsNanAndInfinity) {
 
 TEST(AmxTile, IsTheKernelOfItsInstructionSet) {
   static_assert(bytes::kr == 64 && numbers::kr == 32);
+  using matrix = fb::matrix_view<const signed char>;
+  static_assert(std::is_same_v<fb::detail::gemm_kernel<matrix, matrix, fb::native>, signed_bytes>);
   // Groups and CPUs without the unit take vectors.
   static_assert(fb::detail::integer_kernel<fb::native>::kr == 4);
   constexpr fb::isa without = fb::native.without(fb::feature::amx_bf16);

@@ -24,6 +24,7 @@ inline namespace FEWBITS_ABI {
 /// 128 bytes, `ahead_row` bytes apart, into the second-level cache every `steps_per_prefetch` steps.
 /// `run(steps, a, b, tile, first)` is the same with a panel of A and a tile. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
+/// `of_signed_rows`, where it is, reads the same panels of B and rows of signed bytes.
 /// `with_rows<count>`, where it is, gives each row the same bits.
 ///
 /// A kernel object lives as long as a thread works on a block of C: what a unit must be told before it

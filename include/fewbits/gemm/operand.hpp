@@ -181,11 +181,24 @@ inline constexpr bool fp16_agrees =
     (Left::kind != compute_kind::fp16_fma && Right::kind != compute_kind::fp16_fma) ||
     (is_fp16_source<Left> && is_fp16_source<Right>);
 
+/// The kernel for rows of A: signed bytes as they are, where there is one for them.
+template <class Left, class Kernel>
+struct kernel_of_left {
+  using type = Kernel;
+};
+template <class Left, class Kernel>
+  requires requires { typename Kernel::of_signed_rows; } &&
+           (Left::template surplus<typename Kernel::a_type>() != 0)
+struct kernel_of_left<Left, Kernel> {
+  using type = typename Kernel::of_signed_rows;
+};
+
 template <class Left, class Right, isa Isa>
 struct kernel_of_sources {
   static_assert(fp16_agrees<Left, Right>,
                 "fewbits: fp16_sums needs A and B of FP16 numbers; others by rounded_to<fp16>");
-  using type = typename kernel_for<compute_for<Left::kind, Right::kind, Isa>(), Isa>::type;
+  using kernel = typename kernel_for<compute_for<Left::kind, Right::kind, Isa>(), Isa>::type;
+  using type = typename kernel_of_left<Left, kernel>::type;
 };
 template <class Left, class Right, isa Isa>
 using gemm_kernel =

@@ -186,6 +186,37 @@ struct amx_unsigned_bytes {
 };
 #endif
 
+#if defined(FEWBITS_AMX_INT8)
+/// In vectors the sign bits of A are flipped, which adds 128 to its elements, and what that adds taken off.
+template <isa Isa>
+struct signed_byte_operations : byte_operations<Isa> {
+  using a_type = std::int8_t;
+  using columns_type = typename byte_operations<Isa>::columns_type;
+
+  FEWBITS_INLINE static columns_type row(const std::int8_t* a) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, a, sizeof(quad));
+    return byte_dot<Isa>::spread(quad) ^ flip();
+  }
+  FEWBITS_INLINE static columns_type multiply_add(columns_type sum, columns_type a,
+                                                  columns_type b) {
+    return byte_dot<Isa>::add(sum, a, b) - byte_dot<Isa>::add(columns_type{}, flip(), b);
+  }
+
+ private:
+  FEWBITS_INLINE static columns_type flip() { return columns_type{} + 0x80808080U; }
+};
+
+template <isa Isa>
+struct amx_signed_bytes {
+  using vectors = signed_byte_operations<Isa>;
+  FEWBITS_INLINE static void multiply_0_4_6() { _tile_dpbssd(0, 4, 6); }
+  FEWBITS_INLINE static void multiply_1_4_7() { _tile_dpbssd(1, 4, 7); }
+  FEWBITS_INLINE static void multiply_2_5_6() { _tile_dpbssd(2, 5, 6); }
+  FEWBITS_INLINE static void multiply_3_5_7() { _tile_dpbssd(3, 5, 7); }
+};
+#endif
+
 #if defined(FEWBITS_AMX_BF16) && defined(__AVX512BF16__)
 /// tdpbf16ps: as vdpbf16ps takes them, but that even and odd elements of the depth of a tile are summed
 /// apart before both are added to the sum.
@@ -204,8 +235,15 @@ struct amx_bf16 {
 #if defined(FEWBITS_AMX_INT8)
 template <isa Isa>
   requires has_amx_int8<Isa>
+struct micro_kernel<std::int8_t, std::int8_t, std::int32_t, Isa>
+    : detail::amx_tile<detail::amx_signed_bytes<Isa>> {
+  FEWBITS_INLINE micro_kernel() {}
+};
+template <isa Isa>
+  requires has_amx_int8<Isa>
 struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
     : detail::amx_tile<detail::amx_unsigned_bytes<Isa>> {
+  using of_signed_rows = micro_kernel<std::int8_t, std::int8_t, std::int32_t, Isa>;
   FEWBITS_INLINE micro_kernel() {}
 };
 #endif
