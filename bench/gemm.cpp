@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "products.hpp"
 #include "race.hpp"
 
 namespace {
@@ -41,26 +42,6 @@ auto operand_of(const View& view) {
   } else {
     return view;
   }
-}
-
-template <class Left, class Right>
-constexpr bench::unit unit_of() {
-  using fewbits::compute_kind;
-  switch (fewbits::detail::compute_for<fewbits::gemm_element<Left>::kind,
-                                       fewbits::detail::operand_source<Right>::kind,
-                                       fewbits::native>()) {
-    case compute_kind::int8_dot:
-      return bench::unit::int8_dot;
-    case compute_kind::bf16_dot:
-      return bench::unit::bf16_dot;
-    case compute_kind::fp16_fma:
-      return bench::unit::fp16_fma;
-    case compute_kind::fp32_fma:
-      return bench::unit::fp32_fma;
-    case compute_kind::fp64_fma:
-      break;
-  }
-  return bench::unit::fp64_fma;
 }
 
 template <class Left, class Right, class Out>
@@ -134,8 +115,11 @@ void multiply(benchmark::State& state, const std::string& name, const shape& siz
     return;
   }
   const double work = size.giga_operations();
-  bench::race race(name, form, bench::peak_of(unit_of<Left, std::remove_const_t<decltype(b)>>()),
-                   {"fewbits", work, ours});
+  bench::race race(
+      name, form,
+      bench::peak_of(
+          bench::unit_of<fewbits::matrix_view<const Left>, std::remove_const_t<decltype(b)>>()),
+      {"fewbits", work, ours});
   // Few rows are bound by the memory that B comes from.
   if (size.m <= 16)
     race.against({"reading_b", work, bench::timed([&] {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string_view>
 
+#include "products.hpp"
 #include "race.hpp"
 
 namespace {
@@ -175,26 +176,6 @@ struct rung {
   std::vector<double> one_row_speeds{};
 };
 
-template <class Left, class Right>
-constexpr bench::unit unit_of() {
-  using fewbits::compute_kind;
-  switch (fewbits::detail::compute_for<fewbits::detail::operand_source<Left>::kind,
-                                       fewbits::detail::operand_source<Right>::kind,
-                                       fewbits::native>()) {
-    case compute_kind::int8_dot:
-      return bench::unit::int8_dot;
-    case compute_kind::bf16_dot:
-      return bench::unit::bf16_dot;
-    case compute_kind::fp16_fma:
-      return bench::unit::fp16_fma;
-    case compute_kind::fp32_fma:
-      return bench::unit::fp32_fma;
-    case compute_kind::fp64_fma:
-      break;
-  }
-  return bench::unit::fp64_fma;
-}
-
 template <class Code, class Sum, bool SumsInFp16 = false>
 rung make_rung(const char* name, const char* over, const numbers& from) {
   std::vector<Code> codes;
@@ -209,7 +190,7 @@ rung make_rung(const char* name, const char* over, const numbers& from) {
   return {name,
           over,
           bytes,
-          unit_of<fewbits::matrix_view<const Code>, decltype(large->turned())>(),
+          bench::unit_of<fewbits::matrix_view<const Code>, decltype(large->turned())>(),
           error,
           bench::timed([large] { (*large)(); }),
           bench::timed([row] { (*row)(); })};

@@ -33,7 +33,7 @@ using fewbits::native;
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-/// What multiplies. No product of fewbits runs on tiles (AMX); rivals do.
+/// What multiplies.
 enum class unit { fp64_fma, fp32_fma, fp16_fma, bf16_dot, int8_dot, bf16_tile, int8_tile };
 inline constexpr unit units[] = {unit::fp64_fma, unit::fp32_fma,  unit::fp16_fma, unit::bf16_dot,
                                  unit::int8_dot, unit::bf16_tile, unit::int8_tile};

@@ -113,8 +113,7 @@ double relative_error(const inputs& from, const fb::matrix_view<Sum>& product, d
 template <class Left, class Right>
 const char* unit_of() {
   using fb::compute_kind;
-  switch (fb::detail::compute_for<fb::detail::operand_source<Left>::kind,
-                                  fb::detail::operand_source<Right>::kind, fb::native>()) {
+  switch (fb::product_arithmetic<Left, Right>) {
     case compute_kind::int8_dot:
       return "INT8";
     case compute_kind::bf16_dot:

@@ -204,6 +204,16 @@ template <class Left, class Right, isa Isa>
 using gemm_kernel =
     typename kernel_of_sources<operand_source<Left>, operand_source<Right>, Isa>::type;
 
+}  // namespace detail
+
+/// The arithmetic of a product of operands of these classes with more than 8 rows.
+template <detail::gemm_operand Left, detail::gemm_operand Right, isa Isa = native>
+inline constexpr compute_kind product_arithmetic =
+    detail::compute_for<detail::operand_source<Left>::kind, detail::operand_source<Right>::kind,
+                        Isa>();
+
+namespace detail {
+
 /// What every product requires of its shapes and of its `given` bytes of workspace.
 template <class Left, class Right, class Out>
 FEWBITS_INLINE void check_product([[maybe_unused]] const Left& a, [[maybe_unused]] const Right& b,
