@@ -11,6 +11,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <string_view>
 
@@ -213,7 +214,7 @@ std::vector<rung> make_rungs() {
 
 /// The share of the peak of its unit, and the limit of reading: measured in every round.
 struct limits {
-  std::vector<double> peak[5];  // of the units up to int8_dot
+  std::vector<double> peak[std::size(bench::units)];
   std::vector<double> reading;  // GB/s
 };
 
@@ -226,8 +227,8 @@ void run(std::vector<rung>& rungs, limits& bounds, int rounds) {
     each.one_row(1);
   }
   for (int round = 0; round < rounds; ++round) {
-    for (int unit = 0; unit < 5; ++unit)
-      bounds.peak[unit].push_back(bench::peak(bench::units[unit]));
+    for (const bench::unit unit : bench::units)
+      bounds.peak[static_cast<int>(unit)].push_back(bench::peak(unit));
     for (rung& each : rungs) each.gemm_speeds.push_back(gemm_work / each.gemm(1));
     for (rung& each : rungs) each.one_row_speeds.push_back(one_row_work / each.one_row(1));
     const double begin = bench::seconds();
