@@ -135,6 +135,26 @@ TEST(AmxTile, TakesSubnormalsAsZeroAndKeepsNanAndInfinity) {
   EXPECT_EQ(c[4], 0.0f);
 }
 
+/// Adds 1, which is a product of its own.
+struct multiplies_too {
+  template <class Value>
+  void apply(Value* values, std::size_t count, std::size_t, std::size_t) const {
+    const std::vector<fb::bf16> ones(9, fb::bf16{1.0f});
+    std::vector<float> c(81);
+    fb::gemm(fb::matrix_view(ones, 9, 1), fb::matrix_view(ones, 1, 9), fb::matrix_view(c, 9, 9));
+    for (std::size_t i = 0; i < count; ++i) values[i] += static_cast<Value>(c[80]);
+  }
+};
+
+TEST(AmxTile, AnEpilogueMayMultiply) {
+  constexpr std::size_t m = 40, n = 70, k = 100;
+  const std::vector<fb::bf16> a(m * k, fb::bf16{2.0f}), b(k * n, fb::bf16{3.0f});
+  std::vector<float> c(m * n);
+  fb::gemm(fb::matrix_view(a, m, k), fb::matrix_view(b, k, n), fb::matrix_view(c, m, n),
+           multiplies_too{});
+  for (const float x : c) ASSERT_EQ(x, 601.0f);
+}
+
 TEST(AmxTile, IsTheKernelOfItsInstructionSet) {
   static_assert(bytes::kr == 64 && numbers::kr == 32);
   using matrix = fb::matrix_view<const signed char>;

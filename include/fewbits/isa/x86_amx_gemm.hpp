@@ -25,25 +25,32 @@ namespace fewbits {
 inline namespace FEWBITS_ABI {
 namespace detail {
 
-/// The tile registers of this thread, all 16 rows of 64 bytes, while it lives.
+/// The tile registers of this thread, all 16 rows of 64 bytes, while it lives. Then they have the shape they had
+/// before, as for a product around this one whose epilogue multiplies matrices; what they held is lost.
 class tile_registers {
+  /// As ldtilecfg reads it.
+  struct shape {
+    std::uint8_t palette, start, reserved[14];
+    std::uint16_t row_bytes[16];
+    std::uint8_t rows[16];
+  };
+
  public:
   FEWBITS_INLINE tile_registers() : granted_(permission()) {
     if (!granted_) return;
-    struct alignas(64) {
-      std::uint8_t palette, start, reserved[14];
-      std::uint16_t row_bytes[16];
-      std::uint8_t rows[16];
-    } shape = {};
-    shape.palette = 1;
+    _tile_storeconfig(&before_);
+    is_memory(before_);
+    shape whole = {};
+    whole.palette = 1;
     for (int i = 0; i < 8; ++i) {
-      shape.row_bytes[i] = 64;
-      shape.rows[i] = 16;
+      whole.row_bytes[i] = 64;
+      whole.rows[i] = 16;
     }
-    _tile_loadconfig(&shape);
+    is_memory(whole);
+    _tile_loadconfig(&whole);
   }
   FEWBITS_INLINE ~tile_registers() {
-    if (granted_) _tile_release();
+    if (granted_) _tile_loadconfig(&before_);
   }
   tile_registers(const tile_registers&) = delete;
   tile_registers& operator=(const tile_registers&) = delete;
@@ -66,7 +73,12 @@ class tile_registers {
     return false;
 #endif
   }
+  /// g++ takes the first 8 bytes for all that is read or written.
+  FEWBITS_INLINE static void is_memory(shape& all) {
+    __asm__ volatile("" : : "r"(&all) : "memory");
+  }
 
+  shape before_;
   bool granted_;
 };
 
