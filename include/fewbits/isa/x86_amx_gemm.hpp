@@ -7,6 +7,16 @@
 // | tdpbf16ps      | 16 x 16 sums of 32 BF16 products each; flushes subnormals | 16                      |
 // | tileloadd      | 16 rows of 64 bytes, any distance apart                  | 8                       |
 // | tilestored     | the same                                                 | 16                      |
+//
+// A step of 2 x 2 tiles takes 64 cycles and 4 KiB of A and B: in the first-level cache a kernel reaches 79% of
+// the peak, from the second-level cache, which gives half of 64 bytes a cycle, 45 to 60%. Whole products:
+//
+// | share of the peak, one core, B packed | 256^3 | 512^3 | 1024^3 | 2048^3 |
+// | ------------------------------------- | ----- | ----- | ------ | ------ |
+// | BF16                                  | 51    | 43    | 36     | 40     |
+// | u8 x s8                               | 39    | 44    | 37     | 38     |
+//
+// The rest is sums going to C (256^3: without them 57%) and the third-level cache, 28 GB/s.
 #pragma once
 
 #include <fewbits/config.hpp>
