@@ -92,7 +92,11 @@ struct block_matrix {
         scales(rows * span::row_blocks(cols) * sizeof(scale), 512),
         bytes(rows * (span::row_bytes(cols) + span::row_blocks(cols) * sizeof(scale))),
         view(codes.data(), scales.as<const scale>(), rows, cols) {
-    bench::fill(codes.as<std::uint8_t>(), rows * span::row_bytes(cols), 2);
+    // Any byte is two numbers of 4 bits, but not every one is a number of 8 bits.
+    using element_type = typename Format::element_type;
+    using code =
+        std::conditional_t<fb::packed_bytes<element_type>(8) == 8, element_type, std::uint8_t>;
+    bench::fill(codes.as<code>(), rows * span::row_bytes(cols), 2);
     for (std::size_t i = 0; i < rows * span::row_blocks(cols); ++i)
       scales.as<scale>()[i] = fb::convert<scale>(i % 3 == 0 ? 0.5F : 1.0F);
   }
