@@ -28,7 +28,7 @@ std::uint32_t next_random() {
 float random_scale() { return 0.25F * static_cast<float>(1U << next_random() % 4); }
 
 const guard_page::buffer code_memory(1 << 18), scale_memory(1 << 17), offset_memory(1 << 17),
-    activation_memory(1 << 18), packed_memory(1 << 20);
+    activation_memory(1 << 18), packed_memory(1 << 20), workspace_memory(1 << 22);
 
 unsigned char* random_codes(size_t bytes) {
   unsigned char* const codes = code_memory.ending(bytes);
@@ -53,7 +53,9 @@ struct weights {
 template <class Matrix>
 void multiply(const Matrix& w, const fb::matrix_view<const float>& x,
               const fb::matrix_view<float>& y, runner::order how) {
-  fb::gemm(runner::executor(how), fb::dynamic_rows(x), fb::transposed(w), y);
+  const size_t workspace = fb::gemm_workspace_bytes(fb::dynamic_rows(x), fb::transposed(w));
+  fb::gemm(runner::executor(how), fb::dynamic_rows(x), fb::transposed(w), y, fb::identity{},
+           fb::array_view<unsigned char>(workspace_memory.ending(workspace), workspace));
   if constexpr (requires { fb::dynamic_weights_bytes(fb::transposed(w)); }) {
     // Packed before, the same bits.
     const size_t bytes = fb::dynamic_weights_bytes(fb::transposed(w));
@@ -74,8 +76,11 @@ using product = void (*)(weights& w, const fb::matrix_view<const float>& x,
 template <class Codes, class Granularity, bool HasZeros>
 void affine_product(weights& w, const fb::matrix_view<const float>& x,
                     const fb::matrix_view<float>& y, runner::order how) {
-  const fb::packed_matrix_view<const Codes> codes(random_codes(fb::packed_bytes<Codes>(w.n * w.k)),
-                                                  w.n, w.k);
+  // Every other time in the middle of a wider matrix.
+  const size_t extra = next_random() % 2 * 4,
+               count_of_codes = extra + (w.n - 1) * (w.k + extra) + w.k;
+  const fb::packed_matrix_view<const Codes> codes(
+      random_codes(fb::packed_bytes<Codes>(count_of_codes)), w.n, w.k, w.k + extra, extra);
   const size_t count = Granularity::count(w.n, w.k);
   std::int32_t* const zeros =
       reinterpret_cast<std::int32_t*>(offset_memory.ending(count * sizeof(std::int32_t)));
@@ -175,6 +180,16 @@ TEST(DynamicRows, TimesWeightsInGroupsIsExactUpToTheScales) {
     for (const size_t m : {1U, 2U, 3U, 8U, 9U, 20U})
       for (const size_t k : {0U, 1U, 31U, 33U, 200U, 2185U})
         expect_product(of, m, 67, k, runner::order::forward);
+}
+
+// At even depths all rows of 4 bits begin with a byte, and are read where they lie.
+TEST(DynamicRows, AreFewOfEveryNumber) {
+  state = 5;
+  for (const row& of : rows)
+    for (size_t m = 1; m <= 8; ++m) {
+      for (const size_t k : {2U, 130U, 190U}) expect_product(of, m, 37, k, runner::order::forward);
+      expect_product(of, m, 1, m % 2 == 0 ? 1090 : 33, runner::order::forward);
+    }
 }
 
 TEST(DynamicRows, AreMoreThanABlockOfRows) {
