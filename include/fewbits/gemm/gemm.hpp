@@ -90,16 +90,17 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
 ///            bits of `dequantize`; for other arithmetic see `rounded_to`, `fp16_sums` and `dynamic_rows`,
 ///            and for two affine matrices gemm_affine.hpp. Integer sums are exact while they fit
 ///            32 bits, which k <= 33025 guarantees for uint8 by uint8, k <= 65793 for uint8 by int8 and
-///            k <= 131071 for int8 by int8. FP32 and BF16
-///            products are summed in FP32, FP64 in FP64; the order is fixed by the shape and the
-///            instruction set. A BF16 unit takes subnormal operands, products and sums as zero.
+///            k <= 131071 for int8 by int8. FP32 and BF16 products are summed in FP32, FP64 in FP64; the
+///            order is fixed by the shape and the instruction set, with AMX by whether the system grants
+///            tiles too. A BF16 unit takes subnormal operands, products and sums as zero.
 ///            With at most 8 rows, B is read once, unpacked, and BF16 goes to FP32.
 /// Rounding:  the epilogue works in FP32 (FP64 for FP64 products); conversion to C's elements is
 ///            nearest even with IEEE overflow. C of an integer product is int32 (with no epilogue but
 ///            `accumulate`) or, converted, any float type; or codes, with `requantize_to`.
 /// Executor:  any `executor`; it does not change a bit of the result.
 /// Memory:    `workspace` of gemm_workspace_bytes(A, B) bytes, any alignment.
-/// Errors:    none at run time. Requires matching shapes.
+/// Errors:    none at run time. Requires matching shapes. With AMX, tiles of the calling thread lose what
+///            they hold.
 template <isa Isa = native, executor Executor, detail::gemm_operand Left,
           detail::gemm_operand Right, class Out, gemm_epilogue Epilogue>
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,

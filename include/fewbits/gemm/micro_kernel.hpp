@@ -20,10 +20,11 @@ inline namespace FEWBITS_ABI {
 ///     tile[i * tile_row + j] = (first ? 0 : tile[i * tile_row + j]) + sum over s < steps, q < kr of
 ///     a[i * a_row + s * a_step + q] * b[((s * kr + q) / b_kr * nr + j) * b_kr + q % b_kr].
 /// So A is read where it lies, by rows (a_step = kr) or from a panel (a_row = kr), and sums go to C or
-/// to a tile; columns of B lie b_kr, which divides kr, deep side by side. b is aligned to 64 bytes. From `ahead` on, which need not be memory, it may prefetch
-/// 128 bytes, `ahead_row` bytes apart, into the second-level cache every `steps_per_prefetch` steps.
-/// `run(steps, a, b, tile, first)` is the same with a panel of A and a tile. It reads nothing else, allocates nothing, calls no
+/// to a tile; columns of B lie b_kr, which divides kr, deep side by side. b is aligned to 64 bytes. From
+/// `ahead` on, which need not be memory, it may prefetch 128 bytes, `ahead_row` bytes apart, into the
+/// second-level cache every `steps_per_prefetch` steps. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
+/// `run(steps, a, b, tile, first)`, of kernels in vectors, is the same with a panel of A and a tile.
 /// `of_signed_rows`, where it is, reads the same panels of B and rows of signed bytes.
 /// `with_rows<count>`, where it is, gives each row the same bits.
 ///
