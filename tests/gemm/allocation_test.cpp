@@ -14,12 +14,14 @@
 namespace {
 
 std::size_t allocations = 0;
+std::size_t largest = 0;
 
 }  // namespace
 
 // Not inline: g++ would warn of a mismatch that it sees by halves.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
+  if (size > largest) largest = size;
   if (void* const memory = std::malloc(size == 0 ? 1 : size)) return memory;
   std::abort();
 }
@@ -50,6 +52,24 @@ void check() {
 TEST(Gemm, AllocatesNothingWithAWorkspace) {
   check<float, float>();
   check<std::int8_t, std::int32_t>();
+}
+
+/// B, and little of all else. glibc maps and unmaps more than 32 MiB each time.
+TEST(Gemm, AllocatesForASequenceNoMoreThanItNeeds) {
+  constexpr std::size_t size = 2048;
+  constexpr fb::matrix_view<const float> a(nullptr, size, size), b(nullptr, size, size);
+  static_assert(fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(a, b) < 24U << 20);
+  static_assert(fb::gemm_workspace_bytes<fb::native, const fb::inline_executor&>(a, b) ==
+                fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(a, b));
+
+  constexpr std::size_t m = 600, n = 70, k = 1030;
+  const std::vector<float> x(m * k), w(k * n);
+  std::vector<float> y(m * n);
+  const fb::matrix_view left(x, m, k), right(w, k, n);
+  largest = 0;
+  fb::gemm(left, right, fb::matrix_view(y, m, n));
+  EXPECT_EQ(largest, (fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(left, right)));
+  EXPECT_LT(largest, fb::gemm_workspace_bytes(left, right) / 2);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // must not need a new driver.
 #include <fewbits/gemm.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -102,11 +103,17 @@ void check(std::size_t m, std::size_t n, std::size_t k, runner::order how) {
     problem.plain_c_row = n;
   }
   using driver = fb::detail::gemm_driver<Kernel>;
-  const std::size_t bytes = driver::workspace_bytes(m, n, k);
-  unsigned char* const workspace = work_memory.ending(bytes);
-  std::memset(workspace, 0xff, bytes);
-  runner::executor executor(how);
-  driver::run(executor, problem, workspace);
+  const auto run = [&](auto executor, bool in_sequence) {
+    const std::size_t bytes = driver::workspace_bytes(m, n, k, false, in_sequence);
+    unsigned char* const workspace = work_memory.ending(bytes);
+    std::memset(workspace, 0xff, bytes);
+    driver::run(executor, problem, workspace);
+  };
+  run(fb::inline_executor{}, true);
+  const std::vector<sum> in_sequence = c;
+  std::fill(c.begin(), c.end(), sum{0});
+  run(runner::executor(how), false);
+  ASSERT_TRUE(c == in_sequence) << "m " << m << ", n " << n << ", k " << k;
 
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < n; ++j) {
@@ -130,6 +137,8 @@ void check_shapes() {
   for (std::size_t k = blocking::kc - 1; k <= blocking::kc + 2; ++k)
     check<Kernel, Left, Right, TransA, TransB>(Kernel::mr + 1, Kernel::nr + 1, k,
                                                runner::order::forward);
+  check<Kernel, Left, Right, TransA, TransB>(blocking::mc + 1, Kernel::nr + 1, blocking::kc + 1,
+                                             runner::order::forward);
   for (const auto how :
        {runner::order::forward, runner::order::reverse, runner::order::two_threads})
     check<Kernel, Left, Right, TransA, TransB>(blocking::mc + 1, blocking::nc + 1, 3, how);

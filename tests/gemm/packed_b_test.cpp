@@ -45,14 +45,21 @@ void expect_product(const Left& left, const Packed& packed, const std::vector<Ou
   static const guard_page::buffer scratch(1 << 23);
   const std::size_t m = left.rows(), n = packed.cols(), stride = n + 3;
   std::vector<Out> got(m * stride, Out(77));
-  const std::size_t needed = fb::gemm_workspace_bytes(left, packed);
-  unsigned char* const workspace = scratch.ending(needed);
-  std::memset(workspace, 0xff, needed);
-  fb::gemm(runner::executor(how), left, packed, fb::matrix_view<Out>(got.data(), m, n, stride),
-           fb::identity{}, fb::array_view<unsigned char>(workspace, needed));
+  const auto run = [&](auto executor, std::size_t needed) {
+    unsigned char* const workspace = scratch.ending(needed);
+    std::memset(workspace, 0xff, needed);
+    fb::gemm(executor, left, packed, fb::matrix_view<Out>(got.data(), m, n, stride), fb::identity{},
+             fb::array_view<unsigned char>(workspace, needed));
+  };
+  run(fb::inline_executor{},
+      fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(left, packed));
+  const std::vector<Out> in_sequence = got;
+  std::fill(got.begin(), got.end(), Out(77));
+  run(runner::executor(how), fb::gemm_workspace_bytes(left, packed));
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < stride; ++j)
-      ASSERT_TRUE(are_same(got[i * stride + j], j < n ? want[i * n + j] : Out(77)))
+      ASSERT_TRUE(are_same(got[i * stride + j], in_sequence[i * stride + j]) &&
+                  are_same(got[i * stride + j], j < n ? want[i * n + j] : Out(77)))
           << m << " x " << n << " x " << left.cols() << " at " << i << ", " << j;
 }
 

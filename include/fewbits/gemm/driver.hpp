@@ -76,6 +76,10 @@ struct gemm_depth {
   }
 };
 
+/// Whether tasks run one after the other: they need no more memory at a time than one.
+template <class Executor>
+inline constexpr bool is_sequence = std::is_same_v<std::remove_cvref_t<Executor>, inline_executor>;
+
 /// With A + x and B + y packed for A and B,
 ///   sum A B = sum (A + x)(B + y) - y sum (A + x) - x sum (B + y) + k x y,
 /// modulo 2^32, and the left side fits. The sums that nothing multiplies need not have been made.
@@ -121,9 +125,11 @@ class gemm_driver {
     std::size_t col_blocks, cols;
     std::size_t a_row;  // of packed A, in elements
     std::size_t a_panels, b_panels;
+    std::size_t tile_panels;  // of rows whose sums stay
     std::size_t b_bytes, a_bytes, tile_bytes, sum_bytes;
 
-    FEWBITS_INLINE constexpr layout(std::size_t m, std::size_t n, std::size_t k, bool b_is_packed)
+    FEWBITS_INLINE constexpr layout(std::size_t m, std::size_t n, std::size_t k, bool b_is_packed,
+                                    bool in_sequence)
         : gemm_depth<Kernel>(k),
           row_blocks((m + blocking::mc - 1) / blocking::mc),
           rows(row_blocks == 0 ? 0 : round_up<mr>((m + row_blocks - 1) / row_blocks)),
@@ -133,11 +139,12 @@ class gemm_driver {
           a_row((round_up<line>(this->chunk * sizeof(a_type)) | line) / sizeof(a_type)),
           a_panels((m + mr - 1) / mr),
           b_panels((n + nr - 1) / nr),
+          tile_panels(in_sequence ? rows / mr : a_panels),
           b_bytes(b_is_packed       ? 0
-                  : row_blocks == 1 ? col_blocks * 2 * slot_bytes()
+                  : row_blocks == 1 ? (in_sequence ? 1 : col_blocks) * 2 * slot_bytes()
                                     : round_up<line>(b_panels * nr * this->depth * sizeof(b_type))),
-          a_bytes(a_panels * mr * a_row * sizeof(a_type) * this->chunks),
-          tile_bytes(this->chunks == 1 ? 0 : a_panels * b_panels * tile_size * sizeof(acc_type)),
+          a_bytes((in_sequence ? rows : a_panels * mr * this->chunks) * a_row * sizeof(a_type)),
+          tile_bytes(this->chunks == 1 ? 0 : tile_panels * b_panels * tile_size * sizeof(acc_type)),
           sum_bytes(has_sums ? (a_panels * mr + b_panels * nr) * sizeof(std::uint32_t) : 0) {}
 
     /// Of one panel of B, over one part of the depth.
@@ -150,18 +157,20 @@ class gemm_driver {
       round_up<line>(mr * nr * sizeof(acc_type)) / sizeof(acc_type);
 
  public:
-  /// Bytes of workspace that `run` needs, the slack to align it included.
+  /// Bytes of workspace that `run` needs, the slack to align it included. In sequence one block of A
+  /// and its sums have a place at a time.
   FEWBITS_INLINE static constexpr std::size_t workspace_bytes(std::size_t m, std::size_t n,
-                                                              std::size_t k,
-                                                              bool b_is_packed = false) {
-    const layout sizes(m, n, k, b_is_packed);
+                                                              std::size_t k, bool b_is_packed,
+                                                              bool in_sequence) {
+    const layout sizes(m, n, k, b_is_packed, in_sequence);
     return line + sizes.b_bytes + sizes.a_bytes + sizes.tile_bytes + sizes.sum_bytes;
   }
 
   template <executor Executor>
   static void run(Executor& runner, const gemm_problem<Kernel>& problem, unsigned char* workspace) {
     if (problem.m == 0 || problem.n == 0) return;
-    const layout sizes(problem.m, problem.n, problem.k, problem.packed_b != nullptr);
+    constexpr bool in_sequence = is_sequence<Executor>;
+    const layout sizes(problem.m, problem.n, problem.k, problem.packed_b != nullptr, in_sequence);
     const std::size_t misaligned = reinterpret_cast<std::uintptr_t>(workspace) % line;
     unsigned char* const b = workspace + (line - misaligned) % line;
     unsigned char* const a = b + sizes.b_bytes;
@@ -174,9 +183,7 @@ class gemm_driver {
                        sums,
                        sums + sizes.a_panels * mr,
                        is_small(problem) ? problem.plain_a : nullptr};
-    // Tasks in sequence need no more memory at a time than one, and pack right before the first use.
-    constexpr bool is_sequence = std::is_same_v<std::remove_cv_t<Executor>, inline_executor>;
-    if constexpr (is_sequence) {
+    if constexpr (in_sequence) {
       for (std::size_t row = 0; row < problem.m; row += sizes.rows)
         compute_block(problem, packed, row, smaller(row + sizes.rows, problem.m), 0, problem.n,
                       packed.b, true);
@@ -313,6 +320,7 @@ class gemm_driver {
     const b_type* const panels = problem.packed_b != nullptr ? problem.packed_b : packed.b;
     const bool packs_b = problem.packed_b == nullptr && (in_sequence ? row0 == 0 : !stay);
     const std::size_t tiles = (row_end - row0 + mr - 1) / mr;
+    const std::size_t tile0 = in_sequence ? 0 : col0 / nr * sizes.tile_panels + row0 / mr;
     const auto place = [&](std::size_t part, std::size_t col) {
       if (part == sizes.chunks) return panels;
       return stay ? panels + col * sizes.depth + part * sizes.chunk * nr
@@ -336,7 +344,8 @@ class gemm_driver {
           if (in_sequence && col == col0) pack_rows(problem, packed, row, part, a);
           const std::size_t steps = smaller(sizes.chunk, sizes.depth - part * sizes.chunk) / kr;
           multiply(
-              kernel, problem, packed, part, steps, a, row, row_end, col, col_end, b,
+              kernel, problem, packed, part, steps, a, row, row_end, col, col_end,
+              tile0 + (col - col0) / nr * sizes.tile_panels + (row - row0) / mr, b,
               reinterpret_cast<const void*>(next.begin + next.next_row * next.row + next.next_byte),
               next.row);
           next.advance((steps + Kernel::steps_per_prefetch - 1) / Kernel::steps_per_prefetch);
@@ -359,8 +368,8 @@ class gemm_driver {
   FEWBITS_INLINE static void multiply(const Kernel& kernel, const gemm_problem<Kernel>& problem,
                                       const parts& packed, std::size_t part, std::size_t steps,
                                       const a_type* a, std::size_t row, std::size_t row_end,
-                                      std::size_t col, std::size_t col_end, const b_type* b,
-                                      const void* ahead, std::size_t ahead_row) {
+                                      std::size_t col, std::size_t col_end, std::size_t tile_index,
+                                      const b_type* b, const void* ahead, std::size_t ahead_row) {
     const layout& sizes = packed.sizes;
     const std::size_t rows = smaller(mr, row_end - row), cols = smaller(nr, col_end - col);
     std::size_t a_row = problem.a_by_rows ? sizes.a_row : kr;
@@ -370,10 +379,9 @@ class gemm_driver {
     }
     const bool is_direct = problem.plain_c != nullptr && rows == mr && cols == nr;
     alignas(line) acc_type local[mr * nr];
-    acc_type* const tile = is_direct ? problem.plain_c + row * problem.plain_c_row + col
-                           : sizes.chunks == 1
-                               ? local
-                               : packed.tiles + (col / nr * sizes.a_panels + row / mr) * tile_size;
+    acc_type* const tile = is_direct           ? problem.plain_c + row * problem.plain_c_row + col
+                           : sizes.chunks == 1 ? local
+                                               : packed.tiles + tile_index * tile_size;
     const std::size_t tile_row = is_direct ? problem.plain_c_row : nr;
     kernel.run(steps, a, a_row, problem.a_by_rows ? kr : mr * kr, b, tile, tile_row, part == 0,
                ahead, ahead_row);

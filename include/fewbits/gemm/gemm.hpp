@@ -69,14 +69,16 @@ FEWBITS_INLINE gemm_problem<Kernel> problem_without_b(
 
 }  // namespace detail
 
-/// Bytes of workspace that `gemm(A, B, C, ...)` with these operand types and shapes needs.
-template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
+/// Bytes of workspace that `gemm(A, B, C, ...)` with these operand types and shapes needs: on any
+/// executor, or on an `Executor`, which for `inline_executor` are fewer.
+template <isa Isa = native, class Executor = void, detail::gemm_operand Left,
+          detail::gemm_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
   if (a.rows() <= detail::few_rows)
     return detail::gemv_driver<Left, Right, Isa>::workspace_bytes(a.rows(), b.cols(), a.cols());
   return detail::gemm_driver<detail::gemm_kernel<Left, Right, Isa>>::workspace_bytes(
-      a.rows(), b.cols(), a.cols());
+      a.rows(), b.cols(), a.cols(), false, detail::is_sequence<Executor>);
 }
 
 /// C = epilogue(A B).
@@ -106,7 +108,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa, Executor>(a, b));
   if (a.rows() <= detail::few_rows) {
     using few = detail::gemv_driver<Left, Right, Isa>;
     using writer = detail::tile_writer<Out, typename few::acc_type, few::nr, Epilogue, Isa>;
@@ -145,7 +147,7 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
     unsigned char* data;
     FEWBITS_INLINE ~allocation() { ::operator delete(data); }
   };
-  const std::size_t bytes = gemm_workspace_bytes<Isa>(a, b);
+  const std::size_t bytes = gemm_workspace_bytes<Isa, Executor>(a, b);
   const allocation workspace{static_cast<unsigned char*>(::operator new(bytes))};
   gemm<Isa>(runner, a, b, c, epilogue, array_view<unsigned char>(workspace.data, bytes));
 }

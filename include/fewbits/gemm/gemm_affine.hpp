@@ -174,8 +174,9 @@ struct affine_product {
                           largest<typename right::code>(b.zero_point != nullptr));
   }
 
+  template <class Executor>
   FEWBITS_INLINE static constexpr std::size_t workspace_bytes(const Left& a, const Right& b) {
-    return gemm_workspace_bytes<Isa>(left::codes(a), right::codes(b)) +
+    return gemm_workspace_bytes<Isa, Executor>(left::codes(a), right::codes(b)) +
            (a.rows() + b.cols() + 1) * sizeof(std::uint32_t);
   }
 
@@ -211,11 +212,12 @@ struct affine_product {
 
 }  // namespace detail
 
-template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
+template <isa Isa = native, class Executor = void, detail::gemm_operand Left,
+          detail::gemm_operand Right>
   requires detail::affine_operands<Left, Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
-  return detail::affine_product<Left, Right, Isa>::workspace_bytes(a, b);
+  return detail::affine_product<Left, Right, Isa>::template workspace_bytes<Executor>(a, b);
 }
 
 /// C = epilogue(A B) of two affine matrices of at most 8 bits whose parameters do not change along the
@@ -232,7 +234,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa, Executor>(a, b));
   detail::affine_product<Left, Right, Isa>::run(runner, a, b, c, epilogue, workspace);
 }
 

@@ -220,7 +220,8 @@ struct row_scaled_product {
 
 }  // namespace detail
 
-template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
+template <isa Isa = native, class Executor = void, detail::gemm_operand Left,
+          detail::gemm_operand Right>
   requires detail::dynamic_operands<Left, Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
@@ -229,7 +230,8 @@ template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Righ
   } else {
     using product = detail::row_scaled_product<Right, Isa>;
     return product::own_bytes(a.rows(), a.cols()) +
-           gemm_workspace_bytes<Isa>(product::operand(nullptr, nullptr, a.rows(), a.cols()), b);
+           gemm_workspace_bytes<Isa, Executor>(
+               product::operand(nullptr, nullptr, a.rows(), a.cols()), b);
   }
 }
 
@@ -249,7 +251,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa, Executor>(a, b));
   if constexpr (detail::grouped_weights<Right>) {
     using product = detail::grouped_product<Right, Isa>;
     const auto weights = product::weights(b);
@@ -324,7 +326,8 @@ concept packed_dynamic_operands =
 
 }  // namespace detail
 
-template <isa Isa = native, detail::gemm_operand Left, detail::gemm_operand Right>
+template <isa Isa = native, class Executor = void, detail::gemm_operand Left,
+          detail::gemm_operand Right>
   requires detail::packed_dynamic_operands<Left, Right, Isa>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
@@ -337,7 +340,7 @@ template <isa Isa = native, executor Executor, detail::gemm_operand Left,
 FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
                          const matrix_view<Out>& c, const Epilogue& epilogue,
                          array_view<unsigned char> workspace) {
-  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa, Executor>(a, b));
   detail::grouped_problem problem = b.problem(a.rows());
   problem.a = a.base();
   detail::run_grouped<Isa>(runner, problem, c, epilogue, workspace.data());

@@ -155,14 +155,16 @@ template <class Left = void, isa Isa = native, detail::gemm_operand Right>
 }
 
 /// Bytes of workspace of a product with a packed B.
-template <isa Isa = native, detail::gemm_operand Left, detail::packed_operand Right>
+template <isa Isa = native, class Executor = void, detail::gemm_operand Left,
+          detail::packed_operand Right>
 [[nodiscard]] FEWBITS_INLINE constexpr std::size_t gemm_workspace_bytes(const Left& a,
                                                                         const Right& b) {
   using kernel =
       typename detail::kernel_of_left<detail::operand_source<Left>, typename Right::kernel>::type;
   if (a.rows() <= detail::few_rows)
     return detail::few_rows_driver<kernel>::workspace_bytes(a.rows(), a.cols());
-  return detail::gemm_driver<kernel>::workspace_bytes(a.rows(), b.cols(), a.cols(), true);
+  return detail::gemm_driver<kernel>::workspace_bytes(a.rows(), b.cols(), a.cols(), true,
+                                                      detail::is_sequence<Executor>);
 }
 
 /// C = epilogue(A B) with a packed B. All else as with a plain one.
@@ -176,7 +178,7 @@ FEWBITS_INLINE void gemm(Executor&& runner, const Left& a, const Right& b,
   static_assert(detail::compute_for<source::kind, Right::kind, Isa>() == Right::kind &&
                     (Right::kind != compute_kind::fp16_fma || detail::is_fp16_source<source>),
                 "fewbits: B is packed for arithmetic that does not hold the elements of A");
-  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa>(a, b));
+  detail::check_product(a, b, c, workspace.size(), gemm_workspace_bytes<Isa, Executor>(a, b));
   using kernel = typename detail::kernel_of_left<source, typename Right::kernel>::type;
   using writer = detail::tile_writer<Out, typename kernel::acc_type, kernel::nr, Epilogue, Isa>;
   const auto a_source = detail::matrix_traits<Left>::source(a);
