@@ -24,7 +24,6 @@ inline namespace FEWBITS_ABI {
 /// `ahead` on, which need not be memory, it may prefetch 128 bytes, `ahead_row` bytes apart, into the
 /// second-level cache every `steps_per_prefetch` steps. It reads nothing else, allocates nothing, calls no
 /// function template of the standard library and gives the same bits for the same inputs.
-/// `run(steps, a, b, tile, first)`, of kernels in vectors, is the same with a panel of A and a tile.
 /// `of_signed_rows`, where it is, reads the same panels of B and rows of signed bytes.
 /// `with_rows<count>`, where it is, gives each row the same bits.
 ///
@@ -75,9 +74,6 @@ struct generic_micro_kernel {
         const sum_type before = first ? sum_type{0} : static_cast<sum_type>(tile[i * tile_row + j]);
         tile[i * tile_row + j] = static_cast<acc_type>(before + sums[i][j]);
       }
-  }
-  static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
   }
 };
 

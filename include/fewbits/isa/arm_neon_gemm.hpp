@@ -133,11 +133,6 @@ struct neon_matrix_tile {
     }
   }
 
-  /// Of panels, to a tile.
-  static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
-  }
-
  private:
   using sum_type = typename Ops::sum_type;
 

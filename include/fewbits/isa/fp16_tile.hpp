@@ -69,11 +69,6 @@ struct fp16_tile {
       }
   }
 
-  /// Of panels, to a tile.
-  static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
-  }
-
  private:
   static constexpr std::size_t line = 64;
   static constexpr std::size_t sums = mr * nr * kr;

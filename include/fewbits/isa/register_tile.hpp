@@ -124,11 +124,6 @@ struct register_tile {
     }
   }
 
-  /// Of panels, to a tile.
-  static void run(std::size_t steps, const a_type* a, const b_type* b, acc_type* tile, bool first) {
-    run(steps, a, kr, mr * kr, b, tile, nr, first, b, 0);
-  }
-
  private:
   static constexpr std::size_t line = 64;
   FEWBITS_INLINE static void prefetch_row(const acc_type* row) {
