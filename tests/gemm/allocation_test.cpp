@@ -61,6 +61,10 @@ TEST(Gemm, AllocatesForASequenceNoMoreThanItNeeds) {
   static_assert(fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(a, b) < 24U << 20);
   static_assert(fb::gemm_workspace_bytes<fb::native, const fb::inline_executor&>(a, b) ==
                 fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(a, b));
+  constexpr fb::matrix_view<const float> none(nullptr, a.cols(), 0);
+  constexpr fb::matrix_view<const float> short_a(nullptr, 9, a.cols());
+  static_assert(fb::gemm_workspace_bytes<fb::native, fb::inline_executor>(short_a, none) <=
+                fb::gemm_workspace_bytes(short_a, none));
 
   constexpr std::size_t m = 600, n = 70, k = 1030;
   const std::vector<float> x(m * k), w(k * n);

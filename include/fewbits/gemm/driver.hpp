@@ -141,7 +141,7 @@ class gemm_driver {
           b_panels((n + nr - 1) / nr),
           tile_panels(in_sequence ? rows / mr : a_panels),
           b_bytes(b_is_packed       ? 0
-                  : row_blocks == 1 ? (in_sequence ? 1 : col_blocks) * 2 * slot_bytes()
+                  : row_blocks == 1 ? (in_sequence && n != 0 ? 1 : col_blocks) * 2 * slot_bytes()
                                     : round_up<line>(b_panels * nr * this->depth * sizeof(b_type))),
           a_bytes((in_sequence ? rows : a_panels * mr * this->chunks) * a_row * sizeof(a_type)),
           tile_bytes(this->chunks == 1 ? 0 : tile_panels * b_panels * tile_size * sizeof(acc_type)),
