@@ -110,7 +110,7 @@ class amx_tile {
   static constexpr std::size_t depth_bytes = 4096, block_bytes = std::size_t{1} << 20;
   static constexpr std::size_t steps_per_prefetch = 1;
 
-  FEWBITS_INLINE amx_tile() {}
+  amx_tile() = default;
 
   void run(std::size_t steps, const a_type* a, std::size_t a_row, std::size_t a_step,
            const b_type* b, acc_type* tile, std::size_t tile_row, bool first, const void* ahead,
@@ -259,14 +259,14 @@ template <isa Isa>
   requires has_amx_int8<Isa>
 struct micro_kernel<std::int8_t, std::int8_t, std::int32_t, Isa>
     : detail::amx_tile<detail::amx_signed_bytes<Isa>> {
-  FEWBITS_INLINE micro_kernel() {}
+  micro_kernel() = default;
 };
 template <isa Isa>
   requires has_amx_int8<Isa>
 struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
     : detail::amx_tile<detail::amx_unsigned_bytes<Isa>> {
   using of_signed_rows = micro_kernel<std::int8_t, std::int8_t, std::int32_t, Isa>;
-  FEWBITS_INLINE micro_kernel() {}
+  micro_kernel() = default;
 };
 #endif
 
@@ -274,7 +274,7 @@ struct micro_kernel<std::uint8_t, std::int8_t, std::int32_t, Isa>
 template <isa Isa>
   requires has_amx_bf16<Isa>
 struct micro_kernel<bf16, bf16, float, Isa> : detail::amx_tile<detail::amx_bf16<Isa>> {
-  FEWBITS_INLINE micro_kernel() {}
+  micro_kernel() = default;
 };
 #endif
 
