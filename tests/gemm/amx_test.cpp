@@ -86,6 +86,8 @@ TEST(AmxTile, MultipliesBytesExactly) {
   check_all<bytes, true>();
   check_all<bytes, false>();
   check_all<signed_bytes, true>();
+  check_all<bytes::with_rows<1>, true>();
+  check_all<bytes::with_rows<1>, false>();
   check_all<signed_bytes, false>();
 }
 

@@ -94,8 +94,9 @@ class tile_registers {
 
 /// 32 rows by 32 columns: four tiles of sums, two of A, two of B, which are all there are. `Ops` names the
 /// element types by its vector operations, `vectors`, for where the system grants no tiles, and
-/// multiplies tiles: 0 += 4 by 6, 1 += 4 by 7, 2 += 5 by 6, 3 += 5 by 7.
-template <class Ops>
+/// multiplies tiles: 0 += 4 by 6, 1 += 4 by 7, 2 += 5 by 6, 3 += 5 by 7. Or 16 rows, without 2, 3 and 5.
+/// Lines of B are asked for `Distance` bytes ahead, if that is not 0.
+template <class Ops, std::size_t Rows = 32, std::size_t Distance = 0>
 class amx_tile {
   using vectors = register_tile<typename Ops::vectors, 8, 2>;
 
@@ -103,12 +104,15 @@ class amx_tile {
   using a_type = typename vectors::a_type;
   using b_type = typename vectors::b_type;
   using acc_type = typename vectors::acc_type;
-  static constexpr std::size_t mr = 32, nr = 32;
+  static constexpr std::size_t mr = Rows, nr = 32;
   static constexpr std::size_t kr = 64 / sizeof(a_type);
   static constexpr std::size_t b_kr = vectors::kr;
   /// CPUs with AMX have second-level caches of 2 MiB. Sums in C cost more than A and B from there.
   static constexpr std::size_t depth_bytes = 4096, block_bytes = std::size_t{1} << 20;
   static constexpr std::size_t steps_per_prefetch = 1;
+  /// For B that comes from memory, which tiles do not ask for early enough.
+  template <std::size_t>
+  using with_rows = amx_tile<Ops, 16, 8192>;
 
   amx_tile() = default;
 
@@ -135,7 +139,8 @@ class amx_tile {
     for (std::size_t s = 0; s < steps; ++s, a += a_step, b += nr * kr, next += ahead_row) {
       __builtin_prefetch(reinterpret_cast<const void*>(next), 0, 2);
       __builtin_prefetch(reinterpret_cast<const void*>(next + line), 0, 2);
-      if (steps > short_run && s < half) {
+      if constexpr (Distance != 0) prefetch_columns(b);
+      if (steps > short_run && s < mr / 2) {
         acc_type* const rows = tile + 2 * s * tile_row;
         __builtin_prefetch(rows, 1);
         __builtin_prefetch(rows + half, 1);
@@ -147,9 +152,11 @@ class amx_tile {
       Ops::multiply_0_4_6();
       _tile_loadd(7, b + half * b_kr, b_row);
       Ops::multiply_1_4_7();
-      _tile_loadd(5, a + half * a_row, a_bytes);
-      Ops::multiply_2_5_6();
-      Ops::multiply_3_5_7();
+      if constexpr (has_two) {
+        _tile_loadd(5, a + half * a_row, a_bytes);
+        Ops::multiply_2_5_6();
+        Ops::multiply_3_5_7();
+      }
     }
     if (steps > short_run) {
       store_sums(tile, tile_row * sizeof(acc_type));
@@ -175,6 +182,8 @@ class amx_tile {
   }
 
  private:
+  static_assert(Rows == 16 || Rows == 32);
+  static constexpr bool has_two = Rows == 32;
   static constexpr std::size_t half = 16, line = 64;
   /// Steps that are over before rows of C have come to the first-level cache: the tiles are stored elsewhere,
   /// and copied. (256^3, u8 x s8: 2400 GOP/s, else 1890.)
@@ -183,15 +192,27 @@ class amx_tile {
   FEWBITS_INLINE static void load_sums(const acc_type* src, std::size_t row_bytes) {
     _tile_loadd(0, src, row_bytes);
     _tile_loadd(1, src + half, row_bytes);
-    _tile_loadd(2, src + half * row_bytes / sizeof(acc_type), row_bytes);
-    _tile_loadd(3, src + half * row_bytes / sizeof(acc_type) + half, row_bytes);
+    if constexpr (has_two) {
+      _tile_loadd(2, src + half * row_bytes / sizeof(acc_type), row_bytes);
+      _tile_loadd(3, src + half * row_bytes / sizeof(acc_type) + half, row_bytes);
+    }
   }
   FEWBITS_INLINE static void store_sums(acc_type* dst, std::size_t row_bytes) {
     _tile_stored(0, dst, row_bytes);
     _tile_stored(1, dst + half, row_bytes);
-    _tile_stored(2, dst + half * row_bytes / sizeof(acc_type), row_bytes);
-    _tile_stored(3, dst + half * row_bytes / sizeof(acc_type) + half, row_bytes);
+    if constexpr (has_two) {
+      _tile_stored(2, dst + half * row_bytes / sizeof(acc_type), row_bytes);
+      _tile_stored(3, dst + half * row_bytes / sizeof(acc_type) + half, row_bytes);
+    }
     __asm__ volatile("" : : : "memory");
+  }
+
+  FEWBITS_INLINE static void prefetch_columns(const b_type* b) {
+    // By number: past the panel there is no object.
+    const std::uintptr_t later = reinterpret_cast<std::uintptr_t>(b) + Distance;
+    FEWBITS_UNROLL
+    for (std::size_t i = 0; i < nr * kr * sizeof(b_type); i += line)
+      __builtin_prefetch(reinterpret_cast<const void*>(later + i));
   }
 
   tile_registers tiles_;
