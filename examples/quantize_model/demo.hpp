@@ -39,7 +39,9 @@ class scratch_folder {
   }
 
  private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "fewbits_XXXXXX").string();
+  // Ends in what mkdtemp replaces.
+  std::string path_ =
+      (std::filesystem::temp_directory_path() / ("fewbits_" + std::string(6, 'X'))).string();
   std::vector<std::string> names_;
 };
 

@@ -52,7 +52,7 @@ inline std::string words(const fb::io_error& error) { return error.message().c_s
 /// A new folder, removed with all files in it.
 class folder {
  public:
-  folder() : path_(testing::TempDir() + "/fewbits_io_XXXXXX") {
+  folder() : path_(testing::TempDir() + "/fewbits_io_" + std::string(6, 'X')) {
     if (mkdtemp(path_.data()) == nullptr) {
       std::perror(path_.c_str());
       std::abort();
