@@ -61,16 +61,20 @@ struct gemm_depth {
   std::size_t depth;   // of a panel, a multiple of kr
   std::size_t chunks;  // parts of the depth
   std::size_t chunk;   // depth of all parts but the last
+  std::size_t a_row;   // of packed A, in elements
 
   FEWBITS_INLINE constexpr explicit gemm_depth(std::size_t k)
       : depth(round_up<Kernel::kr>(k)),
         chunks(k == 0 ? 1 : quotient(depth, gemm_blocking<Kernel>::kc)),
-        chunk(round_up<Kernel::kr>(quotient(depth, chunks))) {
+        chunk(round_up<Kernel::kr>(quotient(depth, chunks))),
+        // An odd number of lines, so that rows do not meet in few sets of a cache.
+        a_row((round_up<64>(chunk * sizeof(element)) | 64) / sizeof(element)) {
     // Rounding up may have left nothing for the last ones.
     if (k != 0) chunks = quotient(depth, chunk);
   }
 
  private:
+  using element = typename Kernel::a_type;
   FEWBITS_INLINE static constexpr std::size_t quotient(std::size_t x, std::size_t y) {
     return (x + y - 1) / y;
   }
@@ -123,7 +127,6 @@ class gemm_driver {
   struct layout : gemm_depth<Kernel> {
     std::size_t row_blocks, rows;  // of a block
     std::size_t col_blocks, cols;
-    std::size_t a_row;  // of packed A, in elements
     std::size_t a_panels, b_panels;
     std::size_t tile_panels;  // of rows whose sums stay
     std::size_t b_bytes, a_bytes, tile_bytes, sum_bytes;
@@ -135,15 +138,14 @@ class gemm_driver {
           rows(row_blocks == 0 ? 0 : round_up<mr>((m + row_blocks - 1) / row_blocks)),
           col_blocks((n + blocking::nc - 1) / blocking::nc),
           cols(blocking::nc),
-          // An odd number of lines, so that rows do not meet in few sets of a cache.
-          a_row((round_up<line>(this->chunk * sizeof(a_type)) | line) / sizeof(a_type)),
           a_panels((m + mr - 1) / mr),
           b_panels((n + nr - 1) / nr),
           tile_panels(in_sequence ? rows / mr : a_panels),
           b_bytes(b_is_packed       ? 0
                   : row_blocks == 1 ? (in_sequence && n != 0 ? 1 : col_blocks) * 2 * slot_bytes()
                                     : round_up<line>(b_panels * nr * this->depth * sizeof(b_type))),
-          a_bytes((in_sequence ? rows : a_panels * mr * this->chunks) * a_row * sizeof(a_type)),
+          a_bytes((in_sequence ? rows : a_panels * mr * this->chunks) * this->a_row *
+                  sizeof(a_type)),
           tile_bytes(this->chunks == 1 ? 0 : tile_panels * b_panels * tile_size * sizeof(acc_type)),
           sum_bytes(has_sums ? (a_panels * mr + b_panels * nr) * sizeof(std::uint32_t) : 0) {}
 

@@ -43,13 +43,7 @@ class few_rows_driver {
   static constexpr std::size_t line = 64;
   static constexpr std::size_t most_rows = round_up<mr>(few_rows);
 
-  struct layout : gemm_depth<Kernel> {
-    std::size_t a_row;  // of packed A, in elements
-
-    FEWBITS_INLINE constexpr explicit layout(std::size_t k)
-        : gemm_depth<Kernel>(k),
-          a_row((round_up<line>(this->chunk * sizeof(a_type)) | line) / sizeof(a_type)) {}
-  };
+  using layout = gemm_depth<Kernel>;
 
  public:
   FEWBITS_INLINE static constexpr std::size_t workspace_bytes(std::size_t m, std::size_t k) {
